@@ -6,6 +6,8 @@ const name = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "lower-case letters, digits, dot, dash or underscore");
 const column = z.string().min(1).max(200);
+/** Columns that are never a feature may be unnamed in the file: row numbers often have an empty header. */
+const anyColumn = z.string().max(200);
 const cycle = z.enum(["day", "week"]);
 const missing = z.enum(["reject", "allow"]);
 
@@ -52,9 +54,9 @@ export const FeatureContract = z.strictObject({
     negative: z.union([z.string(), z.number()]),
   }),
   event_time: column.nullable(),
-  entity: column.nullable().default(null),
+  entity: anyColumn.nullable().default(null),
   features: z.record(column, FeatureSpec).refine((f) => Object.keys(f).length > 0, "at least one feature"),
-  forbidden: z.array(column).default([]),
+  forbidden: z.array(anyColumn).default([]),
   segments: z.array(z.strictObject({ feature: column, top: z.int().min(1).max(20) })).default([]),
   missing: missing.default("reject"),
   label_maturity: z
