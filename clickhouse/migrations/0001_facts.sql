@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS predictions
     probability Nullable(Float64) COMMENT 'calibrated probability of the positive class; null unless ok',
     latency_us Nullable(UInt32) COMMENT 'null under a replay clock',
     encoding LowCardinality(String) COMMENT 'digest of the encoding the codes belong to',
-    codes Array(UInt8) CODEC(ZSTD(1)) COMMENT 'one bin code a feature in contract order; empty when invalid',
+    codes Array(UInt8) COMMENT 'one bin code a feature in contract order; empty when invalid' CODEC(ZSTD(1)),
     producer LowCardinality(String),
     producer_seq UInt64 COMMENT 'contiguous a producer: a hole is a lost row',
     ingested_at DateTime64(3, 'UTC') COMMENT 'wall clock of the api process',

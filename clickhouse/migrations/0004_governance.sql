@@ -14,11 +14,11 @@ CREATE TABLE IF NOT EXISTS decisions
     sentence String,
     reasons String COMMENT 'JSON',
     gates String COMMENT 'JSON',
-    decision String CODEC(ZSTD(3)) COMMENT 'the whole decision, canonical JSON: the bytes a replay must reproduce',
-    memory String CODEC(ZSTD(3)) COMMENT 'what the next decision starts from, canonical JSON',
-    inputs String CODEC(ZSTD(3)) COMMENT 'canonical JSON',
+    decision String COMMENT 'the whole decision, canonical JSON: the bytes a replay must reproduce' CODEC(ZSTD(3)),
+    memory String COMMENT 'what the next decision starts from, canonical JSON' CODEC(ZSTD(3)),
+    inputs String COMMENT 'canonical JSON' CODEC(ZSTD(3)),
     inputs_digest String,
-    policy String CODEC(ZSTD(3)) COMMENT 'canonical JSON',
+    policy String COMMENT 'canonical JSON' CODEC(ZSTD(3)),
     policy_digest LowCardinality(String),
     rules_version UInt32
 )
@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS governance_log
     actor String,
     reason String,
     events String COMMENT 'JSON',
-    entry String CODEC(ZSTD(3)) COMMENT 'the whole entry, canonical JSON'
+    entry String COMMENT 'the whole entry, canonical JSON' CODEC(ZSTD(3))
 )
 ENGINE = MergeTree
 ORDER BY seq
