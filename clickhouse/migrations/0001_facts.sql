@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS predictions
     producer LowCardinality(String),
     producer_seq UInt64 COMMENT 'contiguous a producer: a hole is a lost row',
     ingested_at DateTime64(3, 'UTC') COMMENT 'wall clock of the api process',
-    recorded_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'wall clock of the engine; never used to decide'
+    recorded_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'wall clock of the engine; never used to decide',
+    INDEX recorded recorded_at TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(event_time)

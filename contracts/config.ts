@@ -1,0 +1,98 @@
+// Words: configuration an operator may change (config/service.yaml, config/schedule.yaml). Unknown keys are errors; reading
+// and environment overrides live in src/adapters/config.ts.
+import { z } from "zod";
+
+/** A duration as people write it: 500ms, 15s, 5m, 24h, 7d. */
+export const Duration = z.string().regex(/^\d+(ms|s|m|h|d)$/, "a duration such as 500ms, 15s, 5m, 24h or 7d");
+
+export const ServiceConfig = z.strictObject({
+  redis: z
+    .strictObject({
+      /** Null: `flyball up` starts a private Redis under the home folder. */
+      url: z.string().nullable().default(null),
+    })
+    .prefault({}),
+  clickhouse: z
+    .strictObject({
+      /** Null: `flyball up` starts the embedded engine under the home folder. */
+      url: z.string().nullable().default(null),
+      database: z.string().default("flyball"),
+      user: z.string().nullable().default(null),
+      password: z.string().nullable().default(null),
+    })
+    .prefault({}),
+  api: z
+    .strictObject({
+      host: z.string().default("127.0.0.1"),
+      port: z.int().min(0).max(65535).default(8080),
+      processes: z.int().min(1).max(64).default(1),
+      durability: z.enum(["spool", "strict"]).default("spool"),
+      body_bytes_max: z.int().min(1024).default(4_194_304),
+      spool_bytes_max: z.int().min(1_048_576).default(1_073_741_824),
+    })
+    .prefault({}),
+  clock: z.enum(["wall", "replay"]).default("wall"),
+  streams: z
+    .strictObject({
+      partitions: z.int().min(1).max(256).default(4),
+      producer_timeout: Duration.default("30s"),
+      replay_slack: Duration.default("1h"),
+    })
+    .prefault({}),
+  windows: z
+    .strictObject({
+      /** Each a multiple of the one before; the first is rolled from facts, the others are sums. */
+      sizes: z.array(Duration).min(1).default(["5m", "1h", "24h", "7d"]),
+      /** The only size whose verdicts decide and spend the false-alarm budget. */
+      decide: Duration.default("24h"),
+      allowed_lateness: Duration.default("5m"),
+      dedup_horizon: Duration.default("24h"),
+      /** How far back late rows may still make a new revision. */
+      revise_within: Duration.default("7d"),
+    })
+    .prefault({}),
+  shadow: z
+    .strictObject({
+      isolation: z.enum(["inline", "process"]).default("inline"),
+      queue: z.int().min(1).default(8192),
+      timeout: Duration.default("1s"),
+    })
+    .prefault({}),
+  training: z
+    .strictObject({
+      family: z.enum(["logistic-regression", "gradient-boosted-trees"]).default("gradient-boosted-trees"),
+      /** Retraining looks back this far over labelled production windows. */
+      span: Duration.default("28d"),
+      rows_min: z.int().min(100).default(5000),
+      seed: z.int().default(1),
+      parameters: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).default({}),
+      /** A command that trains elsewhere (docs/trainers.md); null: the built-in families. */
+      command: z.array(z.string()).min(1).nullable().default(null),
+    })
+    .prefault({}),
+  retention: z.strictObject({ predictions: Duration.default("400d") }).prefault({}),
+  log: z
+    .strictObject({ level: z.enum(["trace", "debug", "info", "warn", "error", "fatal"]).default("info") })
+    .prefault({}),
+});
+export type ServiceConfig = z.infer<typeof ServiceConfig>;
+
+export const ScheduleConfig = z.strictObject({
+  /** How often each stage looks for due work (`clock: wall`); a tick is never the truth about what is due. */
+  roll: Duration.default("5s"),
+  execute: Duration.default("1s"),
+  reconcile: Duration.default("1m"),
+  trim: Duration.default("1m"),
+  report: Duration.default("24h"),
+});
+export type ScheduleConfig = z.infer<typeof ScheduleConfig>;
+
+/** What a running `flyball up` leaves in `<home>/run.json` for other commands to find it. */
+export const RunningStack = z.strictObject({
+  pid: z.int(),
+  redis: z.string(),
+  clickhouse: z.string(),
+  api: z.string(),
+  started_at: z.string(),
+});
+export type RunningStack = z.infer<typeof RunningStack>;

@@ -1,0 +1,300 @@
+// Ports: the whole outside world of the stages on one page. Each is named by a need; who fills it is known to src/wiring.ts only.
+// Instants are milliseconds since the epoch, UTC, in the deployment's clock unless a name says otherwise.
+import type { BundleMetadata, BundleMetrics, Preprocessor, Reference } from "../contracts/bundle.ts";
+import type { Decision, Memory } from "../contracts/decision.ts";
+import type { DriftRow } from "../contracts/drift.ts";
+import type { Encoding } from "../contracts/encoding.ts";
+import type { Role } from "../contracts/event.ts";
+import type { LedgerDraft, LedgerEntry, LedgerState } from "../contracts/governance.ts";
+import type { RetrainJob, Stage } from "../contracts/jobs.ts";
+import type { Snapshot } from "../contracts/snapshot.ts";
+
+/** A sparse histogram: keys ascending, integer counts. */
+export interface Histogram {
+  readonly keys: readonly number[];
+  readonly counts: readonly number[];
+}
+
+export interface FeatureHistogram {
+  readonly version: string;
+  readonly role: Role;
+  readonly encoding: string;
+  /** 1-based place of the feature in contract order. */
+  readonly position: number;
+  readonly histogram: Histogram;
+}
+
+export interface ScoreHistogram {
+  readonly version: string;
+  readonly role: Role;
+  /** `all` or a segment such as `origin=ATL`. */
+  readonly scope: string;
+  readonly histogram: Histogram;
+}
+
+export interface Span {
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** A segment to slice by: the code at a 1-based position of the vector. */
+export interface SegmentKey {
+  readonly name: string;
+  readonly position: number;
+  readonly code: number;
+}
+
+export interface WindowContent {
+  readonly rows: readonly Omit<
+    Snapshot,
+    "model" | "window_size" | "window_start" | "window_end" | "revision" | "late_rows" | "flags" | "digest"
+  >[];
+  readonly features: readonly FeatureHistogram[];
+  readonly scores: readonly ScoreHistogram[];
+}
+
+export interface ReadsTraffic {
+  models(): Promise<readonly { model: string; firstMs: number }[]>;
+  /** Window starts that received rows since `seen` (engine clock, as given by `engineNow`). */
+  touched(by: { model: string; sizeMs: number; seen: string; throughMs: number }): Promise<readonly number[]>;
+  engineNow(): Promise<string>;
+  content(by: {
+    model: string;
+    span: Span;
+    horizonMs: number;
+    segments: readonly SegmentKey[];
+  }): Promise<WindowContent>;
+  /** Rows missing from producers' sequences around the window. */
+  holes(span: Span): Promise<number>;
+}
+
+export interface KeepsSnapshots {
+  latest(by: { model: string; size: string; span: Span }): Promise<readonly Snapshot[]>;
+  features(by: { model: string; size: string; span: Span }): Promise<readonly FeatureHistogram[]>;
+  scores(by: { model: string; size: string; span: Span }): Promise<readonly ScoreHistogram[]>;
+  /** Writes histograms first and the snapshots that vouch for them last. */
+  keep(by: {
+    snapshots: readonly Snapshot[];
+    features: readonly FeatureHistogram[];
+    scores: readonly ScoreHistogram[];
+    featureNames: readonly string[];
+  }): Promise<void>;
+  /** Writes an encoding's meanings and a version's reference counts once; later calls do nothing. */
+  keepReference(bundle: Bundle): Promise<void>;
+}
+
+/** A verified bundle as read from the registry. */
+export interface Bundle {
+  readonly metadata: BundleMetadata;
+  readonly metrics: BundleMetrics;
+  readonly preprocessor: Omit<Preprocessor, "encoding">;
+  readonly encoding: Encoding;
+  readonly reference: Reference;
+}
+
+export interface ReadsRegistry {
+  models(): Promise<readonly string[]>;
+  versions(model: string): Promise<readonly string[]>;
+  /** Verified on first read, then remembered: bundles never change. */
+  bundle(model: string, version: string): Promise<Bundle>;
+}
+
+/** Remembers how far a stage has come; losing it costs time, never truth. */
+export interface Progress {
+  get(name: string): Promise<number | null>;
+  /** Moves forward only. */
+  set(name: string, ms: number): Promise<void>;
+  getText(name: string): Promise<string | null>;
+  setText(name: string, text: string): Promise<void>;
+}
+
+export interface LabelledCounts {
+  readonly version: string;
+  readonly role: Role;
+  readonly scope: string;
+  readonly requests: number;
+  readonly labelled: number;
+  readonly positives: number;
+  readonly threshold: number;
+  readonly tp: number;
+  readonly fp: number;
+  readonly fn: number;
+  readonly tn: number;
+  /** Integer sums as decimal strings: Σ round((p−y)²·1e12), Σ round(−ln p̂·1e9). */
+  readonly brierSum: string;
+  readonly logLossSum: string;
+  readonly negative: Histogram;
+  readonly positive: Histogram;
+}
+
+export interface PairCounts {
+  readonly productionVersion: string;
+  readonly version: string;
+  readonly scope: string;
+  readonly windowStartMs: number;
+  readonly productionRequests: number;
+  readonly productionErrors: number;
+  readonly pairs: number;
+  readonly unpaired: number;
+  readonly ok: number;
+  readonly errors: number;
+  readonly timeouts: number;
+  readonly sheds: number;
+  readonly identical: number;
+  readonly matured: number;
+  readonly cells: readonly number[];
+  readonly dSum: string;
+  readonly dSumSquares: string;
+  readonly logWealth: readonly number[];
+  readonly logWealthReversed: readonly number[];
+  readonly delta: Histogram;
+  readonly productionBrierSum: string;
+  readonly brierSum: string;
+  readonly productionLogLossSum: string;
+  readonly logLossSum: string;
+  readonly productionNegative: Histogram;
+  readonly productionPositive: Histogram;
+  readonly negative: Histogram;
+  readonly positive: Histogram;
+  readonly latency: Histogram;
+  readonly productionLatency: Histogram;
+}
+
+export interface PerformanceRow extends LabelledCounts {
+  readonly windowStartMs: number;
+  readonly maturedAtMs: number;
+  readonly kind: "realised" | "estimated";
+  readonly metrics: Readonly<
+    Record<
+      "accuracy" | "precision" | "recall" | "f1" | "brier" | "log_loss" | "roc_auc" | "pr_auc" | "ece",
+      number | null
+    >
+  >;
+  readonly valid: boolean;
+  readonly detail: string;
+}
+
+export interface ReadsOutcomes {
+  /** Labelled counts of one window as known at `asOfMs`, by version, role and scope. */
+  labelled(by: {
+    model: string;
+    span: Span;
+    horizonMs: number;
+    asOfMs: number;
+    thresholds: Readonly<Record<string, number>>;
+    segments: readonly SegmentKey[];
+  }): Promise<readonly LabelledCounts[]>;
+  /** One shadow against production on the same requests of one window, by production version and scope. */
+  pairs(by: {
+    model: string;
+    version: string;
+    span: Span;
+    horizonMs: number;
+    asOfMs: number;
+    thresholds: Readonly<Record<string, number>>;
+    segments: readonly SegmentKey[];
+    lambdas: readonly number[];
+  }): Promise<readonly PairCounts[]>;
+  /** Labelled production rows for training: codes row-major, event-time order. */
+  trainingRows(by: {
+    model: string;
+    encoding: string;
+    span: Span;
+    horizonMs: number;
+    asOfMs: number;
+    quarantined: readonly Span[];
+    features: number;
+    rowsMax: number;
+  }): Promise<{ rows: number; codes: Uint8Array; labels: Uint8Array; timesMs: Float64Array; digest: string }>;
+}
+
+export interface DriftResult {
+  readonly size: string;
+  readonly windowStartMs: number;
+  readonly version: string;
+  readonly revision: number;
+  readonly digest: string;
+  readonly rows: readonly DriftRow[];
+}
+
+export interface KeepsMeasures {
+  keepDrift(by: { model: string; profile: string; results: readonly DriftResult[] }): Promise<void>;
+  drift(by: { model: string; size: string; span: Span }): Promise<readonly DriftResult[]>;
+  keepPerformance(by: { model: string; size: string; rows: readonly PerformanceRow[] }): Promise<void>;
+  performance(by: { model: string; size: string; span: Span }): Promise<readonly PerformanceRow[]>;
+  keepPairs(by: {
+    model: string;
+    size: string;
+    maturedAtMs: number;
+    rows: readonly PairCounts[];
+  }): Promise<void>;
+  pairs(by: { model: string; size: string; version: string; span: Span }): Promise<readonly PairCounts[]>;
+  keepTrust(by: {
+    model: string;
+    size: string;
+    windowStartMs: number;
+    version: string;
+    trust: number | null;
+    components: Readonly<Record<string, number>>;
+  }): Promise<void>;
+  trust(by: { model: string; size: string; windowStartMs: number }): Promise<number | null>;
+}
+
+export interface DecisionRecord {
+  readonly decision: Decision;
+  readonly decisionJson: string;
+  readonly memory: Memory;
+  readonly memoryJson: string;
+  readonly inputsJson: string;
+  readonly policyJson: string;
+}
+
+export interface KeepsDecisions {
+  keep(record: DecisionRecord): Promise<void>;
+  last(model: string): Promise<DecisionRecord | null>;
+  /** In window order, oldest first, after the given window end. */
+  after(model: string, windowEndMs: number | null, limit: number): Promise<readonly DecisionRecord[]>;
+  byId(id: string): Promise<DecisionRecord | null>;
+}
+
+export interface KeepsLedger {
+  state(): Promise<LedgerState>;
+  append(
+    draft: LedgerDraft,
+    by: { generation: number },
+  ): Promise<{ ok: true; entry: LedgerEntry } | { ok: false; generation: number }>;
+  /** Copies unsealed entries to ClickHouse; serving follows only sealed ones. */
+  seal(): Promise<{ seq: number; generation: number }>;
+  sealed(): Promise<{ seq: number; generation: number }>;
+  sealedState(): Promise<LedgerState>;
+}
+
+export interface EnqueuesWork {
+  look(stage: Stage, throughMs: number | null): Promise<void>;
+  retrain(job: RetrainJob): Promise<void>;
+}
+
+export interface KeepsAlerts {
+  keep(alert: {
+    id: string;
+    model: string;
+    atMs: number;
+    alert: string;
+    severity: string;
+    detail: string;
+    value: number | null;
+    threshold: number | null;
+    decisionId: string;
+    link: string;
+    delivered: Readonly<Record<string, string>>;
+  }): Promise<void>;
+  known(ids: readonly string[]): Promise<ReadonlySet<string>>;
+}
+
+/** Structured log lines; never a raw input. */
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
