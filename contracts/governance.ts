@@ -182,6 +182,12 @@ export interface Training {
   readonly through: string;
 }
 
+export interface FinishedTraining {
+  readonly attempt: number;
+  readonly outcome: "published" | "failed" | "refused";
+  readonly version: string | null;
+}
+
 export interface CommandRecord {
   readonly commandId: string;
   readonly command: CommandName;
@@ -209,6 +215,8 @@ export interface ModelState {
   readonly quarantines: readonly Quarantine[];
   readonly training: Training | null;
   readonly trainingFailures: number;
+  /** Trainings that ended, by id, with the last attempt's number; absent while none has. */
+  readonly finishedTrainings?: Readonly<Record<string, FinishedTraining>>;
   readonly circuit: "closed" | "open";
   /** All commands, oldest first. */
   readonly commands: readonly CommandRecord[];
