@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS encodings
 (
     encoding LowCardinality(String),
     model LowCardinality(String),
-    position UInt16 COMMENT '0-based place of the feature in codes',
+    position UInt16 COMMENT '1-based place of the feature in codes: codes[position]',
     feature LowCardinality(String),
     kind LowCardinality(String),
     code UInt8,

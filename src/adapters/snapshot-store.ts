@@ -1,0 +1,362 @@
+// Adapter: traffic and snapshots in ClickHouse, behind `ReadsTraffic` and `KeepsSnapshots`. Snapshot rows are inserted after
+// their histograms, so a snapshot that can be read vouches for complete ones. Tokens make every write safe to repeat.
+import { z } from "zod";
+import { ALL, type Snapshot, WindowFlag } from "../../contracts/snapshot.ts";
+import { MISSING, OTHER, OVERFLOW, type FeatureEncoding } from "../../contracts/encoding.ts";
+import { sha256Hex } from "../core/canonical.ts";
+import { clickhouseTime, isoOf } from "../core/time.ts";
+import type { Bundle, FeatureHistogram, KeepsSnapshots, ReadsTraffic, ScoreHistogram } from "../ports.ts";
+import { ask, RoleRow, SparseRow, type Engine } from "./rows.ts";
+
+const count = z.number();
+const FeatureRow = z.object({
+  version: z.string(),
+  role: RoleRow,
+  encoding: z.string(),
+  position: count,
+  codes: z.array(count),
+  counts: z.array(count),
+});
+const SummedFeatureRow = FeatureRow.omit({ codes: true, counts: true }).extend({ histogram: SparseRow });
+const ScoreRow = z.object({
+  version: z.string(),
+  role: RoleRow,
+  scope: z.string(),
+  bins: z.array(count),
+  counts: z.array(count),
+});
+const SummedScoreRow = ScoreRow.omit({ bins: true, counts: true }).extend({ histogram: SparseRow });
+const RawRow = z.object({
+  version: z.string(),
+  role: RoleRow,
+  rows_raw: count,
+  duplicate_requests: count,
+  conflicting_requests: count,
+});
+const outcomes = {
+  volume: count,
+  ok: count,
+  invalid: count,
+  errors: count,
+  timeouts: count,
+  sheds: count,
+  score_sum: z.string(),
+  score_sum_squares: z.string(),
+  encoding: z.string(),
+};
+const CountsRow = z.object({ version: z.string(), role: RoleRow, ...outcomes, latency: SparseRow });
+const SnapshotRow = z.object({
+  model: z.string(),
+  version: z.string(),
+  role: RoleRow,
+  window_size: z.string(),
+  window_start_ms: count,
+  window_end_ms: count,
+  revision: count,
+  rows_raw: count,
+  duplicate_requests: count,
+  conflicting_requests: count,
+  late_rows: count,
+  ...outcomes,
+  latency_bins: z.array(count),
+  latency_counts: z.array(count),
+  flags: z.array(WindowFlag),
+  digest: z.string(),
+});
+
+/** Reads raw traffic for the roll stage. */
+export const createTraffic = (engine: Engine): ReadsTraffic => ({
+  models: async () =>
+    (await ask(engine, "roll-models", {}, z.object({ model: z.string(), first_ms: count }))).map((row) => ({
+      model: row.model,
+      firstMs: row.first_ms,
+    })),
+
+  touched: async ({ model, sizeMs, seen, throughMs }) =>
+    (
+      await ask(
+        engine,
+        "roll-touched",
+        { model, size_ms: sizeMs, seen, through: clickhouseTime(throughMs) },
+        z.object({ window_start_ms: count }),
+      )
+    ).map((row) => row.window_start_ms),
+
+  engineNow: async () => {
+    const [row] = await ask(engine, "engine-now", {}, z.object({ now: z.string() }));
+    if (row === undefined) throw new Error("the engine did not tell its time");
+    return row.now;
+  },
+
+  content: async ({ model, span, horizonMs, segments }) => {
+    const window = { model, start: clickhouseTime(span.startMs), end: clickhouseTime(span.endMs) };
+    const distinct = { ...window, horizon: clickhouseTime(span.startMs - horizonMs) };
+    const [raw, counts, features, scores] = await Promise.all([
+      ask(engine, "roll-raw", window, RawRow),
+      ask(engine, "roll-counts", distinct, CountsRow),
+      ask(engine, "roll-features", distinct, FeatureRow),
+      ask(
+        engine,
+        "roll-scores",
+        {
+          ...distinct,
+          segment_names: segments.map((s) => s.name),
+          segment_positions: segments.map((s) => s.position),
+          segment_codes: segments.map((s) => s.code),
+        },
+        ScoreRow,
+      ),
+    ]);
+    return {
+      rows: raw.map((r) => {
+        const found = counts.find((c) => c.version === r.version && c.role === r.role);
+        const { latency, ...rest } = found ?? { ...NOTHING, latency: { keys: [], counts: [] } };
+        return { ...rest, ...r, latency: pairsOf(latency.keys, latency.counts) };
+      }),
+      features: features.map(({ codes, counts: n, ...row }) => ({
+        ...row,
+        histogram: { keys: codes, counts: n },
+      })),
+      scores: scores.map(({ bins, counts: n, ...row }) => ({ ...row, histogram: { keys: bins, counts: n } })),
+    };
+  },
+
+  holes: async ({ startMs, endMs }) => {
+    const [row] = await ask(
+      engine,
+      "roll-holes",
+      {
+        start: clickhouseTime(startMs),
+        end: clickhouseTime(endMs),
+        before: clickhouseTime(startMs - (endMs - startMs)),
+        after: clickhouseTime(endMs + 86_400_000),
+      },
+      z.object({ missing: count.nullable() }),
+    );
+    return row?.missing ?? 0;
+  },
+});
+
+/** Counts of a version whose every row in the window was a repeat of an earlier window's event. */
+const NOTHING = {
+  volume: 0,
+  ok: 0,
+  invalid: 0,
+  errors: 0,
+  timeouts: 0,
+  sheds: 0,
+  score_sum: "0",
+  score_sum_squares: "0",
+  encoding: "",
+};
+
+const pairsOf = (keys: readonly number[], counts: readonly number[]): [number, number][] =>
+  keys.map((key, i) => [key, counts[i] ?? 0]);
+
+/** Reads and writes snapshots for the roll and measure stages. */
+export const createSnapshots = (engine: Engine): KeepsSnapshots => ({
+  latest: async ({ model, size, span }) =>
+    (
+      await ask(
+        engine,
+        "snapshots-latest",
+        { model, size, start: clickhouseTime(span.startMs), end: clickhouseTime(span.endMs) },
+        SnapshotRow,
+      )
+    ).map(({ window_start_ms, window_end_ms, latency_bins, latency_counts, ...row }) => ({
+      ...row,
+      window_start: isoOf(window_start_ms),
+      window_end: isoOf(window_end_ms),
+      latency: pairsOf(latency_bins, latency_counts),
+    })),
+
+  features: ({ model, size, span }) =>
+    ask(
+      engine,
+      "snapshots-features",
+      { model, size, start: clickhouseTime(span.startMs), end: clickhouseTime(span.endMs) },
+      SummedFeatureRow,
+    ),
+
+  scores: ({ model, size, span }) =>
+    ask(
+      engine,
+      "snapshots-scores",
+      { model, size, start: clickhouseTime(span.startMs), end: clickhouseTime(span.endMs) },
+      SummedScoreRow,
+    ),
+
+  keep: async ({ snapshots, features, scores, featureNames }) => {
+    if (snapshots.length === 0) return;
+    const token = sha256Hex(snapshots.map((s) => `${s.window_size}/${s.revision}/${s.digest}`).join("\n"));
+    const keyOf = (version: string, role: string) => {
+      const snapshot = snapshots.find((s) => s.version === version && s.role === role);
+      if (snapshot === undefined) throw new Error(`histogram of ${version} ${role} without its snapshot`);
+      const { model, window_size, window_start, revision } = snapshot;
+      return { model, version, role, window_size, window_start: columnTime(window_start), revision };
+    };
+    await Promise.all([
+      engine.insert(
+        "feature_histograms",
+        features.map((f) => featureColumns(keyOf(f.version, f.role), f, featureNames)),
+        { token },
+      ),
+      engine.insert(
+        "score_histograms",
+        scores.map((s) => scoreColumns(keyOf(s.version, s.role), s, null)),
+        { token },
+      ),
+    ]);
+    await engine.insert("snapshots", snapshots.map(snapshotColumns), { token });
+  },
+
+  keepReference: async (bundle) => {
+    const { model, version } = bundle.metadata;
+    const [encodings, references] = await Promise.all([
+      ask(engine, "encodings-known", {}, z.object({ encoding: z.string() })),
+      ask(engine, "references-known", {}, z.object({ model: z.string(), version: z.string() })),
+    ]);
+    const digest = bundle.metadata.encoding_digest;
+    if (!encodings.some((row) => row.encoding === digest))
+      await engine.insert("encodings", encodingColumns(bundle), { token: `encoding/${digest}` });
+    if (references.some((row) => row.model === model && row.version === version)) return;
+    await Promise.all([
+      engine.insert("score_histograms", referenceScores(bundle), {
+        token: `reference-scores/${model}/${version}`,
+      }),
+      engine.insert("feature_histograms", referenceFeatures(bundle), {
+        token: `reference/${model}/${version}`,
+      }),
+    ]);
+  },
+});
+
+const columnTime = (iso: string): string => clickhouseTime(Date.parse(iso));
+
+const featureColumns = (key: object, row: FeatureHistogram, names: readonly string[]) => ({
+  ...key,
+  scope: ALL,
+  position: row.position,
+  feature: names[row.position - 1] ?? "",
+  encoding: row.encoding,
+  codes: row.histogram.keys,
+  counts: row.histogram.counts,
+});
+
+const scoreColumns = (key: object, row: ScoreHistogram, label: number | null) => ({
+  ...key,
+  scope: row.scope,
+  label,
+  bins: row.histogram.keys,
+  counts: row.histogram.counts,
+});
+
+const snapshotColumns = (s: Snapshot) => {
+  const { latency, ...rest } = s;
+  return {
+    ...rest,
+    window_start: columnTime(s.window_start),
+    window_end: columnTime(s.window_end),
+    latency_bins: latency.map(([bin]) => bin),
+    latency_counts: latency.map(([, n]) => n),
+  };
+};
+
+const referenceKey = (bundle: Bundle) => ({
+  model: bundle.metadata.model,
+  version: bundle.metadata.version,
+  role: "production",
+  window_size: "reference",
+  window_start: clickhouseTime(0),
+  revision: 1,
+});
+
+const referenceFeatures = (bundle: Bundle) =>
+  bundle.encoding.features.map((encoding, i) => {
+    const pairs = bundle.reference.features[encoding.feature] ?? [];
+    return {
+      ...referenceKey(bundle),
+      scope: ALL,
+      position: i + 1,
+      feature: encoding.feature,
+      encoding: bundle.metadata.encoding_digest,
+      codes: pairs.map(([code]) => code),
+      counts: pairs.map(([, n]) => n),
+    };
+  });
+
+const referenceScores = (bundle: Bundle) =>
+  ([0, 1] as const).map((label) => {
+    const pairs = label === 1 ? bundle.reference.scores.positive : bundle.reference.scores.negative;
+    return {
+      ...referenceKey(bundle),
+      scope: ALL,
+      label,
+      bins: pairs.map(([bin]) => bin),
+      counts: pairs.map(([, n]) => n),
+    };
+  });
+
+const encodingColumns = (bundle: Bundle) =>
+  bundle.encoding.features.flatMap((feature, position) =>
+    meanings(feature).map((row) => ({
+      encoding: bundle.metadata.encoding_digest,
+      model: bundle.metadata.model,
+      position: position + 1,
+      feature: feature.feature,
+      kind: feature.kind,
+      ...row,
+    })),
+  );
+
+interface Meaning {
+  readonly code: number;
+  readonly meaning: "bin" | "value" | "missing" | "other" | "overflow_low" | "overflow_high";
+  readonly lower: number | null;
+  readonly upper: number | null;
+  readonly mean: number | null;
+  readonly value: string;
+}
+
+const plain = (code: number, meaning: Meaning["meaning"], value = ""): Meaning => ({
+  code,
+  meaning,
+  lower: null,
+  upper: null,
+  mean: null,
+  value,
+});
+
+/** Every code of a feature and what it stands for (contracts/encoding.ts). */
+const meanings = (feature: FeatureEncoding): Meaning[] => {
+  const missing = plain(MISSING, "missing");
+  if (feature.kind === "nominal")
+    return [...feature.values.map((v, code) => plain(code, "value", v)), plain(OTHER, "other"), missing];
+  if (feature.kind === "ordinal")
+    return [...feature.values.map((v, code) => plain(code, "value", String(v))), missing];
+  const range = feature.high - feature.low;
+  const distance = (level: number): number => (level < 0 ? 0 : range * 2 ** (level - 4));
+  const overflow = Array.from({ length: OVERFLOW }, (_, level) => {
+    const last = level === OVERFLOW - 1;
+    const [near, far] = [distance(level - 1), distance(level)];
+    return [
+      {
+        ...plain(OVERFLOW - 1 - level, "overflow_low"),
+        lower: last ? null : feature.low - far,
+        upper: feature.low - near,
+      },
+      {
+        ...plain(OVERFLOW + feature.edges.length + level, "overflow_high"),
+        lower: feature.high + near,
+        upper: last ? null : feature.high + far,
+      },
+    ];
+  }).flat();
+  const inner = feature.edges.map((upper, i) => ({
+    ...plain(OVERFLOW + i, "bin"),
+    lower: i === 0 ? feature.low : (feature.edges[i - 1] ?? feature.low),
+    upper,
+    mean: feature.means[i] ?? null,
+  }));
+  return [...overflow, ...inner, missing].sort((a, b) => a.code - b.code);
+};
