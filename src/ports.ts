@@ -1,57 +1,23 @@
 // Ports: the whole outside world of the stages on one page. Each is named by a need; who fills it is known to src/wiring.ts only.
 // Instants are milliseconds since the epoch, UTC, in the deployment's clock unless a name says otherwise.
 import type { BundleMetadata, BundleMetrics, Preprocessor, Reference } from "../contracts/bundle.ts";
+import type {
+  DriftResult,
+  FeatureHistogram,
+  Histogram,
+  LabelledCounts,
+  PairCounts,
+  PerformanceRow,
+  ScoreHistogram,
+  SegmentKey,
+  Span,
+  WindowContent,
+} from "../contracts/counts.ts";
 import type { Decision, Memory } from "../contracts/decision.ts";
-import type { DriftRow } from "../contracts/drift.ts";
 import type { Encoding } from "../contracts/encoding.ts";
-import type { Role } from "../contracts/event.ts";
 import type { LedgerDraft, LedgerEntry, LedgerState } from "../contracts/governance.ts";
 import type { RetrainJob, Stage } from "../contracts/jobs.ts";
 import type { Snapshot } from "../contracts/snapshot.ts";
-
-/** A sparse histogram: keys ascending, integer counts. */
-export interface Histogram {
-  readonly keys: readonly number[];
-  readonly counts: readonly number[];
-}
-
-export interface FeatureHistogram {
-  readonly version: string;
-  readonly role: Role;
-  readonly encoding: string;
-  /** 1-based place of the feature in contract order. */
-  readonly position: number;
-  readonly histogram: Histogram;
-}
-
-export interface ScoreHistogram {
-  readonly version: string;
-  readonly role: Role;
-  /** `all` or a segment such as `origin=ATL`. */
-  readonly scope: string;
-  readonly histogram: Histogram;
-}
-
-export interface Span {
-  readonly startMs: number;
-  readonly endMs: number;
-}
-
-/** A segment to slice by: the code at a 1-based position of the vector. */
-export interface SegmentKey {
-  readonly name: string;
-  readonly position: number;
-  readonly code: number;
-}
-
-export interface WindowContent {
-  readonly rows: readonly Omit<
-    Snapshot,
-    "model" | "window_size" | "window_start" | "window_end" | "revision" | "late_rows" | "flags" | "digest"
-  >[];
-  readonly features: readonly FeatureHistogram[];
-  readonly scores: readonly ScoreHistogram[];
-}
 
 export interface ReadsTraffic {
   models(): Promise<readonly { model: string; firstMs: number }[]>;
@@ -108,72 +74,6 @@ export interface Progress {
   setText(name: string, text: string): Promise<void>;
 }
 
-export interface LabelledCounts {
-  readonly version: string;
-  readonly role: Role;
-  readonly scope: string;
-  readonly requests: number;
-  readonly labelled: number;
-  readonly positives: number;
-  readonly threshold: number;
-  readonly tp: number;
-  readonly fp: number;
-  readonly fn: number;
-  readonly tn: number;
-  /** Integer sums as decimal strings: Σ round((p−y)²·1e12), Σ round(−ln p̂·1e9). */
-  readonly brierSum: string;
-  readonly logLossSum: string;
-  readonly negative: Histogram;
-  readonly positive: Histogram;
-}
-
-export interface PairCounts {
-  readonly productionVersion: string;
-  readonly version: string;
-  readonly scope: string;
-  readonly windowStartMs: number;
-  readonly productionRequests: number;
-  readonly productionErrors: number;
-  readonly pairs: number;
-  readonly unpaired: number;
-  readonly ok: number;
-  readonly errors: number;
-  readonly timeouts: number;
-  readonly sheds: number;
-  readonly identical: number;
-  readonly matured: number;
-  readonly cells: readonly number[];
-  readonly dSum: string;
-  readonly dSumSquares: string;
-  readonly logWealth: readonly number[];
-  readonly logWealthReversed: readonly number[];
-  readonly delta: Histogram;
-  readonly productionBrierSum: string;
-  readonly brierSum: string;
-  readonly productionLogLossSum: string;
-  readonly logLossSum: string;
-  readonly productionNegative: Histogram;
-  readonly productionPositive: Histogram;
-  readonly negative: Histogram;
-  readonly positive: Histogram;
-  readonly latency: Histogram;
-  readonly productionLatency: Histogram;
-}
-
-export interface PerformanceRow extends LabelledCounts {
-  readonly windowStartMs: number;
-  readonly maturedAtMs: number;
-  readonly kind: "realised" | "estimated";
-  readonly metrics: Readonly<
-    Record<
-      "accuracy" | "precision" | "recall" | "f1" | "brier" | "log_loss" | "roc_auc" | "pr_auc" | "ece",
-      number | null
-    >
-  >;
-  readonly valid: boolean;
-  readonly detail: string;
-}
-
 export interface ReadsOutcomes {
   /** Labelled counts of one window as known at `asOfMs`, by version, role and scope. */
   labelled(by: {
@@ -206,15 +106,6 @@ export interface ReadsOutcomes {
     features: number;
     rowsMax: number;
   }): Promise<{ rows: number; codes: Uint8Array; labels: Uint8Array; timesMs: Float64Array; digest: string }>;
-}
-
-export interface DriftResult {
-  readonly size: string;
-  readonly windowStartMs: number;
-  readonly version: string;
-  readonly revision: number;
-  readonly digest: string;
-  readonly rows: readonly DriftRow[];
 }
 
 export interface KeepsMeasures {

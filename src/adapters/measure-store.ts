@@ -4,7 +4,8 @@ import { z } from "zod";
 import { DriftRow } from "../../contracts/drift.ts";
 import { sha256Hex } from "../core/canonical.ts";
 import { clickhouseTime } from "../core/time.ts";
-import type { DriftResult, Histogram, KeepsMeasures, PairCounts, PerformanceRow } from "../ports.ts";
+import type { DriftResult, Histogram, PairCounts, PerformanceRow } from "../../contracts/counts.ts";
+import type { KeepsMeasures } from "../ports.ts";
 import { pairColumns, pairCounts } from "./outcome-store.ts";
 import { ask, RoleRow, SparseRow, type Engine } from "./rows.ts";
 

@@ -3,7 +3,8 @@
 import { z } from "zod";
 import { sha256Hex } from "../core/canonical.ts";
 import { clickhouseTime } from "../core/time.ts";
-import type { LabelledCounts, PairCounts, ReadsOutcomes, SegmentKey } from "../ports.ts";
+import type { LabelledCounts, PairCounts, SegmentKey } from "../../contracts/counts.ts";
+import type { ReadsOutcomes } from "../ports.ts";
 import { ask, RoleRow, SparseRow, type Engine } from "./rows.ts";
 
 const count = z.number();

@@ -1,7 +1,7 @@
 // Adapter: the shapes in which ClickHouse answers, as words that several stores share. Translation of columns to our names
 // happens here and in the stores beside; nothing upstairs sees a snake_case row.
 import { z } from "zod";
-import type { Histogram } from "../ports.ts";
+import type { Histogram } from "../../contracts/counts.ts";
 
 /** sumMap's answer: [keys, counts]. */
 export const SparseRow = z

@@ -5,7 +5,8 @@ import { ALL, type Snapshot, WindowFlag } from "../../contracts/snapshot.ts";
 import { MISSING, OTHER, OVERFLOW, type FeatureEncoding } from "../../contracts/encoding.ts";
 import { sha256Hex } from "../core/canonical.ts";
 import { clickhouseTime, isoOf } from "../core/time.ts";
-import type { Bundle, FeatureHistogram, KeepsSnapshots, ReadsTraffic, ScoreHistogram } from "../ports.ts";
+import type { FeatureHistogram, ScoreHistogram } from "../../contracts/counts.ts";
+import type { Bundle, KeepsSnapshots, ReadsTraffic } from "../ports.ts";
 import { ask, RoleRow, SparseRow, type Engine } from "./rows.ts";
 
 const count = z.number();

@@ -1,0 +1,143 @@
+// Stage: roll. Turns closed windows of facts into snapshots, and shorter snapshots into longer ones. Idempotent by (window,
+// revision, digest): the same facts make the same digest, and a window whose digest did not change is not written again.
+// It never judges, and never reads further than the watermark it was given.
+import { durationMs } from "../src/core/duration.ts";
+import { segmentKeys } from "../src/core/segments.ts";
+import { closedWindows, snapshotsOf, sumOf } from "../src/core/window.ts";
+import { windowStart } from "../src/core/time.ts";
+import type { ServiceConfig } from "../contracts/config.ts";
+import type { Snapshot, WindowFlag } from "../contracts/snapshot.ts";
+import type { FeatureContract } from "../contracts/feature-contract.ts";
+import type { SegmentKey, WindowContent } from "../contracts/counts.ts";
+import type { KeepsSnapshots, Log, Progress, ReadsRegistry, ReadsTraffic } from "../src/ports.ts";
+
+export interface RollPorts {
+  readonly traffic: ReadsTraffic;
+  readonly snapshots: KeepsSnapshots;
+  readonly registry: ReadsRegistry & { contract(model: string, version: string): Promise<FeatureContract> };
+  readonly progress: Progress;
+  readonly log: Log;
+}
+
+/** Rolls every window that closed at or before `throughMs` (already less the allowed lateness), and those touched by late rows. */
+export const roll = async (
+  ports: RollPorts,
+  config: ServiceConfig["windows"],
+  throughMs: number,
+): Promise<void> => {
+  for (const { model, firstMs } of await ports.traffic.models())
+    await rollModel(ports, config, { model, firstMs, throughMs });
+};
+
+const rollModel = async (
+  ports: RollPorts,
+  config: ServiceConfig["windows"],
+  { model, firstMs, throughMs }: { model: string; firstMs: number; throughMs: number },
+): Promise<void> => {
+  const [base, ...longer] = config.sizes;
+  if (base === undefined) return;
+  const sizeMs = durationMs(base);
+  const seen = (await ports.progress.getText(`seen:${model}`)) ?? "1970-01-01 00:00:00.000";
+  const look = await ports.traffic.engineNow();
+  const rolledMs = (await ports.progress.get(`rolled:${model}`)) ?? windowStart(firstMs, sizeMs);
+  const oldestMs = throughMs - durationMs(config.revise_within);
+  const touched = (await ports.traffic.touched({ model, sizeMs, seen, throughMs: rolledMs })).filter(
+    (start) => start + sizeMs <= rolledMs && start >= oldestMs,
+  );
+  const due = [...new Set([...touched, ...closedWindows(rolledMs, throughMs, sizeMs)])].sort((a, b) => a - b);
+  const segments = due.length === 0 ? [] : await segmentsOf(ports, model);
+  const changed: number[] = [];
+  for (const startMs of due)
+    if (await rollWindow(ports, config, { model, size: base, startMs, sizeMs, segments }))
+      changed.push(startMs);
+  for (const size of longer)
+    await sumWindows(ports, { model, from: base, size, changed, throughMs, rolledMs });
+  const end = windowStart(throughMs, sizeMs);
+  await ports.progress.setText(`seen:${model}`, look);
+  await ports.progress.set(`rolled:${model}`, Math.max(rolledMs, end));
+  if (due.length > 0) ports.log.info({ model, windows: changed.length, through: throughMs }, "rolled");
+};
+
+/** Segments of the model's newest version; encodings are shared by all versions of a contract major. */
+const segmentsOf = async (ports: RollPorts, model: string): Promise<SegmentKey[]> => {
+  const versions = await ports.registry.versions(model);
+  for (const version of versions)
+    await ports.snapshots.keepReference(await ports.registry.bundle(model, version));
+  const newest = versions.at(-1);
+  if (newest === undefined) return [];
+  const bundle = await ports.registry.bundle(model, newest);
+  return segmentKeys(await ports.registry.contract(model, newest), bundle.encoding);
+};
+
+const rollWindow = async (
+  ports: RollPorts,
+  config: ServiceConfig["windows"],
+  window: { model: string; size: string; startMs: number; sizeMs: number; segments: readonly SegmentKey[] },
+): Promise<boolean> => {
+  const { model, size, startMs, sizeMs, segments } = window;
+  const span = { startMs, endMs: startMs + sizeMs };
+  const [content, previous, holes] = await Promise.all([
+    ports.traffic.content({ model, span, horizonMs: durationMs(config.dedup_horizon), segments }),
+    ports.snapshots.latest({ model, size, span }),
+    ports.traffic.holes(span),
+  ]);
+  return keep(ports, { model, size, ...span }, content, previous, holes > 0 ? ["incomplete"] : []);
+};
+
+/** Sums the base snapshots of every longer window that closed or holds a changed base window. */
+const sumWindows = async (
+  ports: RollPorts,
+  by: {
+    model: string;
+    from: string;
+    size: string;
+    changed: readonly number[];
+    throughMs: number;
+    rolledMs: number;
+  },
+): Promise<void> => {
+  const sizeMs = durationMs(by.size);
+  const starts = new Set([
+    ...closedWindows(by.rolledMs, by.throughMs, sizeMs),
+    ...by.changed
+      .map((start) => windowStart(start, sizeMs))
+      .filter((start) => start + sizeMs <= by.throughMs),
+  ]);
+  for (const startMs of [...starts].sort((a, b) => a - b)) {
+    const span = { startMs, endMs: startMs + sizeMs };
+    const [parts, features, scores, previous] = await Promise.all([
+      ports.snapshots.latest({ model: by.model, size: by.from, span }),
+      ports.snapshots.features({ model: by.model, size: by.from, span }),
+      ports.snapshots.scores({ model: by.model, size: by.from, span }),
+      ports.snapshots.latest({ model: by.model, size: by.size, span }),
+    ]);
+    const { content, flags } = sumOf(parts, features, scores);
+    await keep(ports, { model: by.model, size: by.size, ...span }, content, previous, flags);
+  }
+};
+
+const keep = async (
+  ports: RollPorts,
+  window: { model: string; size: string; startMs: number; endMs: number },
+  content: WindowContent,
+  previous: readonly Snapshot[],
+  flags: readonly WindowFlag[],
+): Promise<boolean> => {
+  const made = snapshotsOf(window, content, { previous, flags });
+  const fresh = made.filter(
+    (s) => !previous.some((p) => p.version === s.version && p.role === s.role && p.digest === s.digest),
+  );
+  if (fresh.length === 0) return false;
+  const isFresh = (h: { version: string; role: string }) =>
+    fresh.some((s) => s.version === h.version && s.role === h.role);
+  const [anyVersion] = fresh;
+  const bundle =
+    anyVersion === undefined ? null : await ports.registry.bundle(window.model, anyVersion.version);
+  await ports.snapshots.keep({
+    snapshots: fresh,
+    features: content.features.filter(isFresh),
+    scores: content.scores.filter(isFresh),
+    featureNames: bundle?.encoding.features.map((f) => f.feature) ?? [],
+  });
+  return true;
+};
