@@ -39,6 +39,9 @@ export interface SegmentKey {
   readonly code: number;
 }
 
+/** A histogram of one bucket of time. */
+export type Bucketed<T> = T & { readonly windowStartMs: number };
+
 export interface WindowContent {
   readonly rows: readonly Omit<
     Snapshot,

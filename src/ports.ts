@@ -2,6 +2,7 @@
 // Instants are milliseconds since the epoch, UTC, in the deployment's clock unless a name says otherwise.
 import type { BundleMetadata, BundleMetrics, Preprocessor, Reference } from "../contracts/bundle.ts";
 import type {
+  Bucketed,
   DriftResult,
   FeatureHistogram,
   Histogram,
@@ -36,8 +37,25 @@ export interface ReadsTraffic {
 
 export interface KeepsSnapshots {
   latest(by: { model: string; size: string; span: Span }): Promise<readonly Snapshot[]>;
-  features(by: { model: string; size: string; span: Span }): Promise<readonly FeatureHistogram[]>;
-  scores(by: { model: string; size: string; span: Span }): Promise<readonly ScoreHistogram[]>;
+  /** Summed over `bucketMs`, a multiple of the size; the newest revisions only. */
+  features(by: {
+    model: string;
+    size: string;
+    span: Span;
+    bucketMs: number;
+  }): Promise<readonly Bucketed<FeatureHistogram>[]>;
+  scores(by: {
+    model: string;
+    size: string;
+    span: Span;
+    bucketMs: number;
+  }): Promise<readonly Bucketed<ScoreHistogram>[]>;
+  /** Requests of production by window, for the usual volume. */
+  volumes(by: {
+    model: string;
+    size: string;
+    span: Span;
+  }): Promise<readonly { windowStartMs: number; volume: number }[]>;
   /** Writes histograms first and the snapshots that vouch for them last. */
   keep(by: {
     snapshots: readonly Snapshot[];
@@ -111,6 +129,12 @@ export interface ReadsOutcomes {
 export interface KeepsMeasures {
   keepDrift(by: { model: string; profile: string; results: readonly DriftResult[] }): Promise<void>;
   drift(by: { model: string; size: string; span: Span }): Promise<readonly DriftResult[]>;
+  /** Which snapshots have been judged already: (window start, version, digest). */
+  judged(by: {
+    model: string;
+    size: string;
+    span: Span;
+  }): Promise<readonly { windowStartMs: number; version: string; digest: string }[]>;
   keepPerformance(by: { model: string; size: string; rows: readonly PerformanceRow[] }): Promise<void>;
   performance(by: { model: string; size: string; span: Span }): Promise<readonly PerformanceRow[]>;
   keepPairs(by: {

@@ -107,8 +107,8 @@ const sumWindows = async (
     const span = { startMs, endMs: startMs + sizeMs };
     const [parts, features, scores, previous] = await Promise.all([
       ports.snapshots.latest({ model: by.model, size: by.from, span }),
-      ports.snapshots.features({ model: by.model, size: by.from, span }),
-      ports.snapshots.scores({ model: by.model, size: by.from, span }),
+      ports.snapshots.features({ model: by.model, size: by.from, span, bucketMs: sizeMs }),
+      ports.snapshots.scores({ model: by.model, size: by.from, span, bucketMs: sizeMs }),
       ports.snapshots.latest({ model: by.model, size: by.size, span }),
     ]);
     const { content, flags } = sumOf(parts, features, scores);

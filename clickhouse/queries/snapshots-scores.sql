@@ -1,7 +1,9 @@
--- snapshots-scores: score histograms summed over the newest revisions of one window size in a span, by version, role, scope.
--- params: model String, size String, start DateTime64(3), end DateTime64(3)
+-- snapshots-scores: score histograms summed per bucket over the newest revisions of one window size in a span, by version, role, scope.
+-- params: model String, size String, bucket_ms Int64, start DateTime64(3), end DateTime64(3)
 -- caller: src/adapters/snapshot-store.ts
-SELECT version, role, scope, sumMap(bins, counts) AS histogram
+SELECT
+    toUnixTimestamp64Milli(window_start) DIV {bucket_ms:Int64} * {bucket_ms:Int64} AS window_start_ms,
+    version, role, scope, sumMap(bins, counts) AS histogram
 FROM score_histograms
 WHERE model = {model:String}
   AND window_size = {size:String}
@@ -18,5 +20,5 @@ WHERE model = {model:String}
         AND window_start < {end:DateTime64(3, 'UTC')}
       GROUP BY window_start, version, role
   )
-GROUP BY version, role, scope
-ORDER BY version, role, scope
+GROUP BY window_start_ms, version, role, scope
+ORDER BY window_start_ms, version, role, scope

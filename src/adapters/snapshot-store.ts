@@ -5,7 +5,7 @@ import { ALL, type Snapshot, WindowFlag } from "../../contracts/snapshot.ts";
 import { MISSING, OTHER, OVERFLOW, type FeatureEncoding } from "../../contracts/encoding.ts";
 import { sha256Hex } from "../core/canonical.ts";
 import { clickhouseTime, isoOf } from "../core/time.ts";
-import type { FeatureHistogram, ScoreHistogram } from "../../contracts/counts.ts";
+import type { FeatureHistogram, ScoreHistogram, Span } from "../../contracts/counts.ts";
 import type { Bundle, KeepsSnapshots, ReadsTraffic } from "../ports.ts";
 import { ask, RoleRow, SparseRow, type Engine } from "./rows.ts";
 
@@ -18,7 +18,10 @@ const FeatureRow = z.object({
   codes: z.array(count),
   counts: z.array(count),
 });
-const SummedFeatureRow = FeatureRow.omit({ codes: true, counts: true }).extend({ histogram: SparseRow });
+const SummedFeatureRow = FeatureRow.omit({ codes: true, counts: true }).extend({
+  window_start_ms: count,
+  histogram: SparseRow,
+});
 const ScoreRow = z.object({
   version: z.string(),
   role: RoleRow,
@@ -26,7 +29,10 @@ const ScoreRow = z.object({
   bins: z.array(count),
   counts: z.array(count),
 });
-const SummedScoreRow = ScoreRow.omit({ bins: true, counts: true }).extend({ histogram: SparseRow });
+const SummedScoreRow = ScoreRow.omit({ bins: true, counts: true }).extend({
+  window_start_ms: count,
+  histogram: SparseRow,
+});
 const RawRow = z.object({
   version: z.string(),
   role: RoleRow,
@@ -171,21 +177,25 @@ export const createSnapshots = (engine: Engine): KeepsSnapshots => ({
       latency: pairsOf(latency_bins, latency_counts),
     })),
 
-  features: ({ model, size, span }) =>
-    ask(
-      engine,
-      "snapshots-features",
-      { model, size, start: clickhouseTime(span.startMs), end: clickhouseTime(span.endMs) },
-      SummedFeatureRow,
+  features: async ({ model, size, span, bucketMs }) =>
+    (await ask(engine, "snapshots-features", bucketed(model, size, span, bucketMs), SummedFeatureRow)).map(
+      ({ window_start_ms, ...row }) => ({ ...row, windowStartMs: window_start_ms }),
     ),
 
-  scores: ({ model, size, span }) =>
-    ask(
-      engine,
-      "snapshots-scores",
-      { model, size, start: clickhouseTime(span.startMs), end: clickhouseTime(span.endMs) },
-      SummedScoreRow,
+  scores: async ({ model, size, span, bucketMs }) =>
+    (await ask(engine, "snapshots-scores", bucketed(model, size, span, bucketMs), SummedScoreRow)).map(
+      ({ window_start_ms, ...row }) => ({ ...row, windowStartMs: window_start_ms }),
     ),
+
+  volumes: async ({ model, size, span }) =>
+    (
+      await ask(
+        engine,
+        "snapshots-volumes",
+        { model, size, start: clickhouseTime(span.startMs), end: clickhouseTime(span.endMs) },
+        z.object({ window_start_ms: count, volume: count }),
+      )
+    ).map((row) => ({ windowStartMs: row.window_start_ms, volume: row.volume })),
 
   keep: async ({ snapshots, features, scores, featureNames }) => {
     if (snapshots.length === 0) return;
@@ -230,6 +240,14 @@ export const createSnapshots = (engine: Engine): KeepsSnapshots => ({
       }),
     ]);
   },
+});
+
+const bucketed = (model: string, size: string, span: Span, bucketMs: number) => ({
+  model,
+  size,
+  bucket_ms: bucketMs,
+  start: clickhouseTime(span.startMs),
+  end: clickhouseTime(span.endMs),
 });
 
 const columnTime = (iso: string): string => clickhouseTime(Date.parse(iso));

@@ -1,0 +1,238 @@
+// Core: from counts to measured rows. Joins a window's snapshot with its version's reference into drift rows, an estimate and a
+// trust score, and labelled counts into realised metrics. Pure; what is absent stays absent.
+import type {
+  Bucketed,
+  FeatureHistogram,
+  Histogram,
+  LabelledCounts,
+  PerformanceRow,
+  ScoreHistogram,
+} from "../../contracts/counts.ts";
+import type { DriftRow } from "../../contracts/drift.ts";
+import type { DriftProfile } from "../../contracts/drift-profile.ts";
+import type { Encoding } from "../../contracts/encoding.ts";
+import type { Reference } from "../../contracts/bundle.ts";
+import { ALL, BRIER_SCALE, LOG_LOSS_SCALE, type Snapshot } from "../../contracts/snapshot.ts";
+import { judgeWindow } from "./drift.ts";
+import { estimateFromScores, estimateValidity, maturedCalibration } from "./estimation.ts";
+import {
+  addCounts,
+  emptyCounts,
+  fromSparse,
+  latencyQuantile,
+  LATENCY_BINS,
+  SCORE_BINS,
+  totalOf,
+  type Counts,
+} from "./histogram.ts";
+import { confusionMetrics, rankingMetrics } from "./performance.ts";
+import { proxiesOf } from "./proxies.ts";
+import { volumeBaseline } from "./traffic-drift.ts";
+import { trustOf } from "./trust.ts";
+
+const DAY_MS = 86_400_000;
+
+/** Counts of a sparse histogram; size 256 for codes, 1,000 for scores. */
+export const countsOf = (histogram: Histogram | undefined, size: number): Counts =>
+  histogram === undefined
+    ? emptyCounts(size)
+    : fromSparse(
+        histogram.keys.map((key, i) => [key, histogram.counts[i] ?? 0]),
+        size,
+      );
+
+/** Reference scores whatever their label. */
+export const referenceScores = (reference: Reference): Counts =>
+  addCounts(
+    fromSparse(reference.scores.negative, SCORE_BINS),
+    fromSparse(reference.scores.positive, SCORE_BINS),
+  );
+
+export interface WindowMeasurement {
+  readonly snapshot: Snapshot;
+  readonly windowMs: number;
+  readonly encoding: Encoding;
+  readonly encodingDigest: string;
+  readonly reference: Reference;
+  readonly profile: DriftProfile;
+  readonly segments: readonly string[];
+  readonly features: readonly Bucketed<FeatureHistogram>[];
+  readonly scores: readonly Bucketed<ScoreHistogram>[];
+  /** Volumes of earlier windows of the same size. */
+  readonly history: readonly { readonly windowStartMs: number; readonly volume: number }[];
+}
+
+/** Drift rows of one production snapshot against its own version's reference. */
+export const driftOf = (by: WindowMeasurement): DriftRow[] => {
+  const startMs = Date.parse(by.snapshot.window_start);
+  const current = (position: number): Counts | null => {
+    const found = by.features.find(
+      (f) =>
+        f.windowStartMs === startMs &&
+        f.position === position &&
+        f.version === by.snapshot.version &&
+        f.role === by.snapshot.role,
+    );
+    if (found === undefined) return emptyCounts();
+    return found.encoding === by.encodingDigest ? countsOf(found.histogram, 256) : null;
+  };
+  const evidence = by.encoding.features.map((encoding, i) => ({
+    encoding,
+    reference: fromSparse(by.reference.features[encoding.feature] ?? []),
+    current: current(i + 1),
+  }));
+  const earlier = by.history.filter((h) => h.windowStartMs < startMs);
+  const slots = earlier.filter((h) => (startMs - h.windowStartMs) % (7 * DAY_MS) === 0);
+  return judgeWindow({
+    profile: by.profile,
+    windowMs: by.windowMs,
+    features: evidence,
+    scores: { reference: referenceScores(by.reference), current: scoresOf(by) },
+    invalid: {
+      reference: { k: 0, n: by.reference.n },
+      current: { k: by.snapshot.invalid, n: by.snapshot.volume },
+    },
+    volume: {
+      baseline: volumeBaseline({
+        sameSlot: slots.map((h) => h.volume),
+        recent: earlier.slice(-28).map((h) => h.volume),
+      }),
+      current: by.snapshot.volume,
+    },
+    segments: evidence.flatMap(({ encoding, reference, current: now }) =>
+      by.segments.includes(encoding.feature) && now !== null
+        ? [{ feature: encoding.feature, reference, current: now }]
+        : [],
+    ),
+  });
+};
+
+/** Score counts of the snapshot itself. */
+export const scoresOf = (by: Pick<WindowMeasurement, "snapshot" | "scores">): Counts => {
+  const startMs = Date.parse(by.snapshot.window_start);
+  const found = by.scores.find(
+    (s) =>
+      s.windowStartMs === startMs &&
+      s.scope === ALL &&
+      s.version === by.snapshot.version &&
+      s.role === by.snapshot.role,
+  );
+  return countsOf(found?.histogram, SCORE_BINS);
+};
+
+/** Estimated performance (CBPE) of a snapshot as a row of kind `estimated`; null where nothing can be estimated. */
+export const estimateOf = (
+  by: Pick<WindowMeasurement, "snapshot" | "scores" | "reference"> & {
+    threshold: number;
+    /** The newest matured realised row of the same version, for the validity guard. */
+    matured: PerformanceRow | null;
+  },
+): PerformanceRow | null => {
+  const scores = scoresOf(by);
+  const estimate = estimateFromScores(scores, by.threshold);
+  if (estimate === null) return null;
+  const validity = estimateValidity({
+    scores,
+    calibration: referenceScores(by.reference),
+    matured:
+      by.matured === null
+        ? null
+        : maturedCalibration(
+            countsOf(by.matured.negative, SCORE_BINS),
+            countsOf(by.matured.positive, SCORE_BINS),
+          ),
+  });
+  const startMs = Date.parse(by.snapshot.window_start);
+  return {
+    ...NO_COUNTS,
+    version: by.snapshot.version,
+    role: by.snapshot.role,
+    scope: ALL,
+    kind: "estimated",
+    windowStartMs: startMs,
+    maturedAtMs: Date.parse(by.snapshot.window_end),
+    requests: by.snapshot.ok,
+    threshold: by.threshold,
+    metrics: {
+      ...NO_METRICS,
+      accuracy: estimate.metrics.accuracy,
+      precision: estimate.metrics.precision,
+      recall: estimate.metrics.recall,
+      f1: estimate.metrics.f1,
+      roc_auc: estimate.metrics.roc_auc,
+    },
+    valid: validity.state === "holds",
+    detail: validity.reasons.join("; "),
+  };
+};
+
+const NO_METRICS = {
+  accuracy: null,
+  precision: null,
+  recall: null,
+  f1: null,
+  brier: null,
+  log_loss: null,
+  roc_auc: null,
+  pr_auc: null,
+  ece: null,
+} as const;
+
+const NO_COUNTS = {
+  labelled: 0,
+  positives: 0,
+  tp: 0,
+  fp: 0,
+  fn: 0,
+  tn: 0,
+  brierSum: "0",
+  logLossSum: "0",
+  negative: { keys: [], counts: [] },
+  positive: { keys: [], counts: [] },
+} as const;
+
+/** Metrics of labelled counts: exact for confusion, Brier and log loss, from 1,000 score bins for AUC, PR-AUC and ECE. */
+export const realisedMetrics = (counts: LabelledCounts): PerformanceRow["metrics"] => {
+  const { labelled: n, tp, fp, fn, tn } = counts;
+  if (n === 0) return NO_METRICS;
+  const at = confusionMetrics({ tp, fp, fn, tn });
+  const ranking = rankingMetrics(
+    countsOf(counts.negative, SCORE_BINS),
+    countsOf(counts.positive, SCORE_BINS),
+  );
+  return {
+    accuracy: (tp + tn) / n,
+    precision: at.precision,
+    recall: at.recall,
+    f1: at.f1,
+    brier: Number(BigInt(counts.brierSum)) / BRIER_SCALE / n,
+    log_loss: Number(BigInt(counts.logLossSum)) / LOG_LOSS_SCALE / n,
+    roc_auc: ranking.roc_auc,
+    pr_auc: ranking.pr_auc,
+    ece: ranking.ece,
+  };
+};
+
+/** Trust in a window: newest realised accuracy and F1, the window's own confidence, mean PSI and p95 latency. */
+export const trustScore = (by: {
+  drift: readonly DriftRow[];
+  scores: Counts;
+  snapshot: Snapshot;
+  matured: PerformanceRow | null;
+}): { trust: number | null; components: Readonly<Record<string, number>> } => {
+  const psi = by.drift.filter(
+    (row) => row.subject === "feature" && row.statistic === "psi_10" && row.value !== null,
+  );
+  const latency = fromSparse(by.snapshot.latency, LATENCY_BINS);
+  const p95 = totalOf(latency) === 0 ? null : latencyQuantile(latency, 0.95);
+  const trust = trustOf({
+    accuracy: by.matured?.metrics.accuracy ?? null,
+    f1: by.matured?.metrics.f1 ?? null,
+    confidence: proxiesOf(by.scores, null)?.confidence ?? null,
+    psi: psi.length === 0 ? null : psi.reduce((sum, row) => sum + (row.value ?? 0), 0) / psi.length,
+    latencyMs: p95 === null ? null : p95 / 1000,
+  });
+  return trust.state === "valid"
+    ? { trust: trust.trust, components: trust.parts }
+    : { trust: null, components: {} };
+};

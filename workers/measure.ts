@@ -1,0 +1,234 @@
+// Stage: measure. Judges each closed window's snapshot against its version's reference, and when labels have matured counts what
+// was right. Idempotent by snapshot digest (drift) and by window and maturity (performance, pairs). It never decides.
+import type { PerformanceRow, Span } from "../contracts/counts.ts";
+import type { ServiceConfig } from "../contracts/config.ts";
+import type { DriftProfile } from "../contracts/drift-profile.ts";
+import type { FeatureContract } from "../contracts/feature-contract.ts";
+import { ALL, type Snapshot } from "../contracts/snapshot.ts";
+import { durationMs } from "../src/core/duration.ts";
+import {
+  driftOf,
+  estimateOf,
+  realisedMetrics,
+  scoresOf,
+  trustScore,
+  type WindowMeasurement,
+} from "../src/core/measurement.ts";
+import { segmentKeys } from "../src/core/segments.ts";
+import { ROW_LAMBDAS } from "../src/core/sequential.ts";
+import { closedWindows } from "../src/core/window.ts";
+import type {
+  KeepsMeasures,
+  KeepsSnapshots,
+  Log,
+  Progress,
+  ReadsOutcomes,
+  ReadsRegistry,
+  ReadsTraffic,
+} from "../src/ports.ts";
+
+export interface MeasurePorts {
+  readonly traffic: Pick<ReadsTraffic, "models">;
+  readonly snapshots: KeepsSnapshots;
+  readonly outcomes: ReadsOutcomes;
+  readonly measures: KeepsMeasures;
+  readonly registry: ReadsRegistry & { contract(model: string, version: string): Promise<FeatureContract> };
+  readonly progress: Progress;
+  readonly log: Log;
+}
+
+export interface MeasureOptions {
+  readonly windows: ServiceConfig["windows"];
+  readonly profile: DriftProfile;
+}
+
+/** History that tells the usual volume. */
+const VOLUME_HISTORY_MS = 28 * 86_400_000;
+
+/** Measures all that has closed or matured by `throughMs`, of every model and window size. */
+export const measure = async (
+  ports: MeasurePorts,
+  options: MeasureOptions,
+  throughMs: number,
+): Promise<void> => {
+  for (const { model, firstMs } of await ports.traffic.models()) {
+    if ((await ports.registry.versions(model)).length === 0) continue;
+    await measureMatured(ports, options, { model, firstMs, throughMs });
+    for (const size of options.windows.sizes)
+      await measureDrift(ports, options, { model, size, firstMs, throughMs });
+  }
+};
+
+const measureDrift = async (
+  ports: MeasurePorts,
+  { windows, profile }: MeasureOptions,
+  by: { model: string; size: string; firstMs: number; throughMs: number },
+): Promise<void> => {
+  const { model, size, throughMs } = by;
+  const sizeMs = durationMs(size);
+  const done = `measured:${model}:${size}`;
+  const measuredMs = (await ports.progress.get(done)) ?? by.firstMs - sizeMs;
+  const span = {
+    startMs: Math.max(by.firstMs - sizeMs, measuredMs - durationMs(windows.revise_within)),
+    endMs: throughMs,
+  };
+  const [snapshots, judged] = await Promise.all([
+    ports.snapshots.latest({ model, size, span }),
+    ports.measures.judged({ model, size, span }),
+  ]);
+  const known = new Set(judged.map((j) => `${j.windowStartMs}/${j.version}/${j.digest}`));
+  const due = snapshots.filter(
+    (s) =>
+      s.role === "production" &&
+      Date.parse(s.window_end) <= throughMs &&
+      !known.has(`${Date.parse(s.window_start)}/${s.version}/${s.digest}`),
+  );
+  if (due.length > 0) await judge(ports, { windows, profile }, { ...by, sizeMs, due });
+  await ports.progress.set(done, throughMs);
+};
+
+const judge = async (
+  ports: MeasurePorts,
+  { windows, profile }: MeasureOptions,
+  by: { model: string; size: string; sizeMs: number; due: readonly Snapshot[] },
+): Promise<void> => {
+  const { model, size, sizeMs, due } = by;
+  const starts = due.map((s) => Date.parse(s.window_start));
+  const span = { startMs: Math.min(...starts), endMs: Math.max(...starts) + sizeMs };
+  const [features, scores, history, matured] = await Promise.all([
+    ports.snapshots.features({ model, size, span, bucketMs: sizeMs }),
+    ports.snapshots.scores({ model, size, span, bucketMs: sizeMs }),
+    ports.snapshots.volumes({
+      model,
+      size,
+      span: { startMs: span.startMs - VOLUME_HISTORY_MS, endMs: span.endMs },
+    }),
+    newestMatured(ports, model, windows.decide, span.endMs),
+  ]);
+  const measured = [];
+  for (const snapshot of due) {
+    const bundle = await ports.registry.bundle(model, snapshot.version);
+    const contract = await ports.registry.contract(model, snapshot.version);
+    const measurement: WindowMeasurement = {
+      snapshot,
+      windowMs: sizeMs,
+      encoding: bundle.encoding,
+      encodingDigest: bundle.metadata.encoding_digest,
+      reference: bundle.reference,
+      profile,
+      segments: contract.segments.map((s) => s.feature),
+      features,
+      scores,
+      history,
+    };
+    const of = matured.find((row) => row.version === snapshot.version) ?? null;
+    measured.push({
+      snapshot,
+      measurement,
+      matured: of,
+      threshold: bundle.metadata.threshold,
+      rows: driftOf(measurement),
+    });
+  }
+  await ports.measures.keepDrift({
+    model,
+    profile: profile.name,
+    results: measured.map(({ snapshot, rows }) => ({
+      size,
+      windowStartMs: Date.parse(snapshot.window_start),
+      version: snapshot.version,
+      revision: snapshot.revision,
+      digest: snapshot.digest,
+      rows,
+    })),
+  });
+  if (size !== windows.decide) return;
+  const estimates = measured.flatMap(({ measurement, matured: of, threshold }) => {
+    const estimate = estimateOf({ ...measurement, threshold, matured: of });
+    return estimate === null ? [] : [estimate];
+  });
+  if (estimates.length > 0) await ports.measures.keepPerformance({ model, size, rows: estimates });
+  for (const { snapshot, measurement, matured: of, rows } of measured) {
+    const trust = trustScore({ drift: rows, scores: scoresOf(measurement), snapshot, matured: of });
+    const windowStartMs = Date.parse(snapshot.window_start);
+    await ports.measures.keepTrust({ model, size, windowStartMs, version: snapshot.version, ...trust });
+  }
+};
+
+/** Newest realised rows of production before an instant, newest first. */
+const newestMatured = async (
+  ports: MeasurePorts,
+  model: string,
+  size: string,
+  beforeMs: number,
+): Promise<PerformanceRow[]> => {
+  const span = { startMs: beforeMs - VOLUME_HISTORY_MS, endMs: beforeMs };
+  const rows = await ports.measures.performance({ model, size, span });
+  return rows
+    .filter(
+      (row) => row.kind === "realised" && row.role === "production" && row.scope === ALL && row.labelled > 0,
+    )
+    .sort((a, b) => b.windowStartMs - a.windowStartMs);
+};
+
+/** Counts what was right in every decision window whose labels have matured: window end + the contract's horizon ≤ through. */
+const measureMatured = async (
+  ports: MeasurePorts,
+  { windows }: MeasureOptions,
+  by: { model: string; firstMs: number; throughMs: number },
+): Promise<void> => {
+  const { model, throughMs } = by;
+  const size = windows.decide;
+  const sizeMs = durationMs(size);
+  const versions = await ports.registry.versions(model);
+  const newest = versions.at(-1);
+  if (newest === undefined) return;
+  const contract = await ports.registry.contract(model, newest);
+  const horizonMs = durationMs(contract.label_maturity.horizon);
+  const done = `matured:${model}`;
+  const maturedMs = (await ports.progress.get(done)) ?? by.firstMs;
+  for (const startMs of closedWindows(maturedMs, throughMs - horizonMs, sizeMs)) {
+    const span = { startMs, endMs: startMs + sizeMs };
+    await measureOutcomes(ports, windows, { model, size, span, asOfMs: span.endMs + horizonMs, contract });
+    await ports.progress.set(done, span.endMs);
+  }
+};
+
+const measureOutcomes = async (
+  ports: MeasurePorts,
+  windows: ServiceConfig["windows"],
+  by: { model: string; size: string; span: Span; asOfMs: number; contract: FeatureContract },
+): Promise<void> => {
+  const { model, size, span, asOfMs, contract } = by;
+  const snapshots = await ports.snapshots.latest({ model, size, span });
+  const involved = [...new Set(snapshots.map((s) => s.version))];
+  const bundles = await Promise.all(involved.map((version) => ports.registry.bundle(model, version)));
+  const [first] = bundles;
+  if (first === undefined) return;
+  const thresholds = Object.fromEntries(bundles.map((b) => [b.metadata.version, b.metadata.threshold]));
+  const ask = {
+    model,
+    span,
+    horizonMs: durationMs(windows.dedup_horizon),
+    asOfMs,
+    thresholds,
+    segments: segmentKeys(contract, first.encoding),
+  };
+  const shadows = [...new Set(snapshots.filter((s) => s.role === "shadow").map((s) => s.version))];
+  const [labelled, ...pairs] = await Promise.all([
+    ports.outcomes.labelled(ask),
+    ...shadows.map((version) => ports.outcomes.pairs({ ...ask, version, lambdas: ROW_LAMBDAS })),
+  ]);
+  const rows = labelled.map((counts): PerformanceRow => ({
+    ...counts,
+    windowStartMs: span.startMs,
+    maturedAtMs: asOfMs,
+    kind: "realised",
+    metrics: realisedMetrics(counts),
+    valid: true,
+    detail: "",
+  }));
+  if (rows.length > 0) await ports.measures.keepPerformance({ model, size, rows });
+  const paired = pairs.flat();
+  if (paired.length > 0) await ports.measures.keepPairs({ model, size, maturedAtMs: asOfMs, rows: paired });
+};
