@@ -130,7 +130,8 @@ local function lower(a, b)
   return b
 end
 local time = redis.call('TIME')
-local keep = math.max(0, tonumber(time[1]) * 1000 - tonumber(ARGV[1]))
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local keep = math.max(0, now - tonumber(ARGV[1]))
 local floor = string.format('%.0f-0', keep)
 local found = {}
 for _, entry in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
