@@ -270,10 +270,9 @@ describe("trimming", () => {
     let state = 7;
     const dice = (below: number): number => (state = (state * 48_271) % 2_147_483_647) % below;
     const pending = new Set<string>();
-    let published = 5;
     let removed = 0;
     for (let round = 0; round < 60; round += 1) {
-      await publish(published, dice(20));
+      await publish(5 + round * 20, dice(20));
       await redis.xreadgroup("GROUP", "second", "x", "COUNT", 1 + dice(25), "STREAMS", KEY, ">");
       const batch = await reader.read({ bytesMax: 1e6, rowsMax: 1 + dice(30) });
       await reader.settle(batch.entries, []);
