@@ -75,6 +75,15 @@ export const LabelRow = z.tuple([
 ]);
 export type LabelRow = z.infer<typeof LabelRow>;
 
+/** Namespace of all event ids; chosen once, never changed: another one would make a retried request a new event. */
+export const EVENT_NAMESPACE = "5f0e7b0a-6f3c-5d1c-9b7e-2a6d1c8e4f90";
+
+/** The name an event's UUIDv5 is made of: a retried request gets the same, a candidate's answer to it another. */
+export const eventName = (model: string, requestId: string, shadowVersion: string | null): string =>
+  shadowVersion === null
+    ? `${model}|${requestId}|production`
+    : `${model}|${requestId}|shadow|${shadowVersion}`;
+
 export type StreamKind = "events" | "labels";
 
 /** The only place that knows a stream's name. All keys of a partition share its hash tag. */

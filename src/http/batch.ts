@@ -1,0 +1,73 @@
+// Stage room: a batch, the rows of one tick or one body, encoded side by side so that the model runs once over all of them. It
+// grows by doubling and belongs to one version: whatever is promoted meanwhile, its rows are answered by the model they met.
+import type { Violation } from "../core/row-encoder.ts";
+import type { ServingModel } from "../ports-serving.ts";
+
+export interface Batch {
+  readonly model: ServingModel;
+  readonly width: number;
+  /** Rows in `vector` and `codes`; the arrays below have as many entries. */
+  n: number;
+  vector: Float32Array;
+  codes: Uint8Array;
+  readonly requestIds: string[];
+  readonly eventMs: number[];
+  /** As they came, for a candidate whose encoding differs. */
+  readonly features: unknown[];
+  /** Rows that broke the contract: events without codes. */
+  readonly invalid: { readonly requestId: string; readonly eventMs: number }[];
+}
+
+export const openBatch = (model: ServingModel, capacity: number): Batch => {
+  const width = model.encoder.features.length;
+  return {
+    model,
+    width,
+    n: 0,
+    vector: new Float32Array(capacity * width),
+    codes: new Uint8Array(capacity * width),
+    requestIds: [],
+    eventMs: [],
+    features: [],
+    invalid: [],
+  };
+};
+
+/** Encodes a row into the batch; where it breaks the contract, notes it as invalid and says why. */
+export const addRow = (
+  batch: Batch,
+  features: unknown,
+  requestId: string,
+  eventMs: number,
+): readonly Violation[] | null => {
+  const at = batch.n * batch.width;
+  if (at === batch.codes.length) grow(batch);
+  const violations = batch.model.encoder.encode(features, batch.codes, at, batch.vector, at);
+  if (violations !== null) {
+    batch.invalid.push({ requestId, eventMs });
+    return violations;
+  }
+  batch.n++;
+  batch.requestIds.push(requestId);
+  batch.eventMs.push(eventMs);
+  batch.features.push(features);
+  return null;
+};
+
+const grow = (batch: Batch): void => {
+  const cells = Math.max(batch.codes.length * 2, 16 * batch.width);
+  const vector = new Float32Array(cells);
+  vector.set(batch.vector);
+  const codes = new Uint8Array(cells);
+  codes.set(batch.codes);
+  batch.vector = vector;
+  batch.codes = codes;
+};
+
+/** Earliest event time in a batch; null where it holds no row. */
+export const oldestMs = (batch: Batch): number | null => {
+  let oldest = Infinity;
+  for (const ms of batch.eventMs) if (ms < oldest) oldest = ms;
+  for (const { eventMs } of batch.invalid) if (eventMs < oldest) oldest = eventMs;
+  return oldest === Infinity ? null : oldest;
+};

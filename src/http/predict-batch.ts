@@ -1,0 +1,129 @@
+// Stage room: POST /api/v1/predict/batch. One body is one batch: encoded side by side, run once, published as one entry. Each
+// instance gets its result or its problem; one bad row spoils none of its neighbours.
+import { INSTANCES_MAX } from "../../contracts/api.ts";
+import type { FieldError, Problem } from "../../contracts/api.ts";
+import { problem } from "../core/problem.ts";
+import type { MakesIds, ServesModels, ServingClock, ServingModel, WallTime } from "../ports-serving.ts";
+import { openBatch } from "./batch.ts";
+import { isProbability } from "./event-rows.ts";
+import { interpretationOf } from "./interpretation.ts";
+import { take, violation } from "./predict.ts";
+import { isObject, parseJson, readInstance, resolveModel } from "./predict-request.ts";
+import type { Scorer } from "./scorer.ts";
+
+export interface BatchDeps {
+  readonly models: ServesModels;
+  readonly scorer: Scorer;
+  readonly ids: MakesIds;
+  readonly clock: ServingClock;
+  readonly wall: WallTime;
+}
+
+export type BatchOutcome =
+  { readonly ok: true; readonly body: string } | { readonly ok: false; readonly problem: Problem };
+
+/** Answers a batch body. Rows under way are bounded by `rowsMax` over all requests. */
+export const predictBatch = async (
+  deps: BatchDeps,
+  text: string,
+  options: { readonly interpret: boolean; readonly rowsMax: number },
+): Promise<BatchOutcome> => {
+  const { models, scorer, ids, clock, wall } = deps;
+  const arrivedMs = wall.monotonicMs();
+  const parsed = parseJson(text);
+  if (!parsed.ok) return parsed;
+  const read = readBatch(parsed.value);
+  if (!read.ok) return read;
+  const found = resolveModel(models, read.model);
+  if (!found.ok) return found;
+  if (scorer.rowsUnderWay() + read.instances.length > options.rowsMax)
+    return { ok: false, problem: problem("overloaded", "Too many rows are under way; come back shortly.") };
+
+  const { model } = found;
+  const replay = clock.mode === "replay";
+  const batch = openBatch(model, read.instances.length);
+  const now = clock.now();
+  const heads: string[] = [];
+  const problems: (Problem | null)[] = [];
+  for (const item of read.instances) {
+    const instance = isObject(item) ? readInstance(item, replay, "", null) : NO_INSTANCE;
+    const requestId = instance.requestId ?? ids.random();
+    const errors = take(batch, instance.features, requestId, instance.eventMs ?? now, instance.errors);
+    heads.push(requestId);
+    problems.push(errors === null ? null : violation(errors));
+  }
+  const { durability, scores } = await scorer.score(batch);
+  if (durability === "refused")
+    return {
+      ok: false,
+      problem: problem("not-durable", "The events could be stored nowhere; send the batch again."),
+    };
+  return {
+    ok: true,
+    body: render({
+      model,
+      heads,
+      problems,
+      scores,
+      interpret: options.interpret,
+      tookMs: wall.monotonicMs() - arrivedMs,
+    }),
+  };
+};
+
+const NO_INSTANCE = {
+  requestId: null,
+  eventMs: null,
+  features: null,
+  errors: [{ path: "", message: "expected an object with features" }],
+};
+
+const readBatch = (
+  body: unknown,
+):
+  | { ok: true; model: string | undefined; instances: readonly unknown[] }
+  | { ok: false; problem: Problem } => {
+  const errors: FieldError[] = [];
+  if (!isObject(body)) errors.push({ path: "", message: "expected an object" });
+  const fields = isObject(body) ? body : {};
+  for (const key of Object.keys(fields)) {
+    if (key !== "model" && key !== "instances")
+      errors.push({ path: key.slice(0, 64), message: "unknown field" });
+  }
+  const model = fields["model"];
+  if (model !== undefined && typeof model !== "string")
+    errors.push({ path: "model", message: "expected a string" });
+  const instances = fields["instances"];
+  if (!Array.isArray(instances) || instances.length === 0 || instances.length > INSTANCES_MAX)
+    errors.push({ path: "instances", message: `expected 1 to ${INSTANCES_MAX} instances` });
+  if (errors.length > 0 || !Array.isArray(instances))
+    return { ok: false, problem: problem("invalid-body", "The body must be {model?, instances}.", errors) };
+  return { ok: true, model: typeof model === "string" ? model : undefined, instances };
+};
+
+const render = (made: {
+  readonly model: ServingModel;
+  readonly heads: readonly string[];
+  readonly problems: readonly (Problem | null)[];
+  readonly scores: ArrayLike<number>;
+  readonly interpret: boolean;
+  readonly tookMs: number;
+}): string => {
+  const { model, problems, scores } = made;
+  let row = 0;
+  const items = made.heads.map((requestId, index) => {
+    const why = problems[index] ?? null;
+    if (why !== null) return `{"request_id":"${requestId}","error":${JSON.stringify(why)}}`;
+    const score = scores[row++];
+    if (!isProbability(score)) return `{"request_id":"${requestId}","error":${MODEL_FAILED}}`;
+    const extra = made.interpret ? `,"interpretation":${JSON.stringify(interpretationOf(model, score))}` : "";
+    return `{"request_id":"${requestId}","probability":${score}${extra}}`;
+  });
+  const latency = Math.round(made.tookMs * 1000) / 1000;
+  return (
+    `{"model":${JSON.stringify(model.model)},"model_version":${JSON.stringify(model.version)},` +
+    `"latency_ms":${latency},"predictions":[${items.join(",")}]}`
+  );
+};
+
+const MODEL_FAILED = JSON.stringify(problem("model-failed", "The model gave no probability for this row."));

@@ -1,0 +1,252 @@
+// Stage room: the shadow. Candidates score the same rows after production has answered; whatever they do (sleep, throw, give NaN,
+// die) becomes their own event row and never reaches an answer. Bounded: what does not fit is shed and recorded as such. Under a
+// replay clock nothing is shed or timed out: candidates score before the answer, so that a client that waits, waits for them too.
+import type { EventStatus } from "../../contracts/event.ts";
+import type {
+  PublishesEvents,
+  ServesModels,
+  ServingClock,
+  ServingModel,
+  WallTime,
+} from "../ports-serving.ts";
+import { addRow, oldestMs, openBatch } from "./batch.ts";
+import type { Batch } from "./batch.ts";
+import type { EventRows, RowBlock } from "./event-rows.ts";
+import { isProbability } from "./event-rows.ts";
+import type { ServingMetrics } from "./metrics.ts";
+
+export interface ShadowOptions {
+  /** Rows that may wait a candidate. */
+  readonly queueRowsMax: number;
+  /** From the offer to the score; beyond it the row is a `timeout`. */
+  readonly timeoutMs: number;
+  /** Rows that no production tick has carried away by then go as an entry of their own. */
+  readonly lingerMs: number;
+}
+
+export interface Shadow {
+  /** Queues a batch for every candidate of its model; never waits, never throws. */
+  offer(batch: Batch): void;
+  /** Queues a batch encoded by the candidate itself (mirrored traffic). */
+  offerTo(candidate: ServingModel, batch: Batch): void;
+  /** Scores a batch with every candidate at once (`clock: replay`). */
+  score(batch: Batch): Promise<readonly RowBlock[]>;
+  /** Finished rows that wait for an entry to ride on; the caller publishes them. */
+  take(): readonly RowBlock[];
+  /** Earliest event time that has still to be published; Infinity where nothing waits. */
+  oldestMs(): number;
+  /** Resolves once nothing waits. */
+  idle(): Promise<void>;
+}
+
+interface Lane {
+  readonly candidate: ServingModel;
+  readonly waiting: { readonly batch: Batch; readonly since: number }[];
+  waitingRows: number;
+  /** The batch whose outcome is still open; null once it has timed out, though the call may hang on. */
+  running: Batch | null;
+}
+
+type Miss = Extract<EventStatus, "error" | "timeout" | "shed">;
+
+export const createShadow = (
+  deps: {
+    readonly models: ServesModels;
+    readonly publisher: PublishesEvents;
+    readonly rows: EventRows;
+    readonly clock: ServingClock;
+    readonly wall: WallTime;
+    readonly metrics: ServingMetrics;
+  },
+  options: ShadowOptions,
+): Shadow => {
+  const { rows, wall, metrics } = deps;
+  const lanes = new Map<ServingModel, Lane>();
+  const publishing = new Set<RowBlock>();
+  let ready: RowBlock[] = [];
+  let linger: NodeJS.Timeout | null = null;
+  let idlers: (() => void)[] = [];
+
+  const finish = (block: RowBlock): void => {
+    if (block.n === 0) return;
+    ready.push(block);
+    linger ??= setTimeout(() => void flush(), options.lingerMs);
+  };
+
+  const take = (): readonly RowBlock[] => {
+    if (ready.length === 0) return ready;
+    if (linger !== null) clearTimeout(linger);
+    linger = null;
+    const taken = ready;
+    ready = [];
+    return taken;
+  };
+
+  const flush = async (): Promise<void> => {
+    linger = null;
+    const blocks = take();
+    const n = blocks.reduce((sum, block) => sum + block.n, 0);
+    if (n === 0) return;
+    for (const block of blocks) publishing.add(block);
+    const durability = await deps.publisher.publish("events", n, (first) =>
+      renderAll(blocks, first, rows.time(wall.epochMs())),
+    );
+    for (const block of blocks) publishing.delete(block);
+    metrics.published.inc({ stream: "events", durability }, n);
+    wakeIdlers();
+  };
+
+  const isIdle = (): boolean => ready.length === 0 && publishing.size === 0 && lanes.size === 0;
+
+  const wakeIdlers = (): void => {
+    if (idlers.length === 0 || !isIdle()) return;
+    const woken = idlers;
+    idlers = [];
+    for (const wake of woken) wake();
+  };
+
+  const miss = (candidate: ServingModel, batch: Batch, status: Miss): RowBlock => {
+    metrics.events.inc({ role: "shadow", status }, batch.n);
+    return rows.missed(batch, candidate, "shadow", status);
+  };
+
+  /** The batch as the candidate reads it: its own encoding where it has one, the same bytes where not. */
+  const asRead = (candidate: ServingModel, batch: Batch): Batch => {
+    if (candidate.encodingDigest === batch.model.encodingDigest) return batch;
+    const own = openBatch(candidate, batch.n);
+    batch.features.forEach((features, index) => {
+      addRow(own, features, batch.requestIds[index] ?? "", batch.eventMs[index] ?? 0);
+    });
+    return own;
+  };
+
+  /** Runs the candidate over a batch; a failure is a row, never an exception. */
+  const run = async (candidate: ServingModel, batch: Batch): Promise<RowBlock[]> => {
+    const read = asRead(candidate, batch);
+    const blocks: RowBlock[] = [];
+    if (read !== batch && read.invalid.length > 0) {
+      metrics.events.inc({ role: "shadow", status: "invalid" }, read.invalid.length);
+      blocks.push(rows.invalid(read, candidate, "shadow"));
+    }
+    if (read.n === 0) return blocks;
+    const started = wall.monotonicMs();
+    try {
+      const scores = await candidate.session.run(read.vector, read.n);
+      const latencyUs =
+        deps.clock.mode === "replay" ? null : Math.round((wall.monotonicMs() - started) * 1000);
+      let ok = 0;
+      for (let index = 0; index < read.n; index++) if (isProbability(scores[index])) ok++;
+      metrics.events.inc({ role: "shadow", status: "ok" }, ok);
+      if (ok < read.n) metrics.events.inc({ role: "shadow", status: "error" }, read.n - ok);
+      blocks.push(rows.scored(read, candidate, "shadow", scores, latencyUs));
+    } catch {
+      blocks.push(miss(candidate, read, "error"));
+    }
+    return blocks;
+  };
+
+  const expire = (lane: Lane): void => {
+    for (let next = lane.waiting[0]; next !== undefined; next = lane.waiting[0]) {
+      if (wall.monotonicMs() - next.since < options.timeoutMs) return;
+      lane.waiting.shift();
+      lane.waitingRows -= next.batch.n;
+      finish(miss(lane.candidate, next.batch, "timeout"));
+    }
+  };
+
+  /** One call at a time a candidate; while one hangs, what waits behind it times out on its own account. */
+  const pump = async (lane: Lane): Promise<void> => {
+    for (;;) {
+      expire(lane);
+      const next = lane.waiting.shift();
+      if (next === undefined) break;
+      lane.waitingRows -= next.batch.n;
+      lane.running = next.batch;
+      const outcome = run(lane.candidate, next.batch);
+      let timedOut = false;
+      for (;;) {
+        const done = await within(outcome, options.timeoutMs);
+        if (done !== null) {
+          if (!timedOut) for (const block of done) finish(block);
+          break;
+        }
+        if (!timedOut) finish(miss(lane.candidate, next.batch, "timeout"));
+        timedOut = true;
+        lane.running = null;
+        expire(lane);
+      }
+    }
+    lane.running = null;
+    lanes.delete(lane.candidate);
+    wakeIdlers();
+  };
+
+  const offerTo = (candidate: ServingModel, batch: Batch): void => {
+    if (batch.n === 0) return;
+    const known = lanes.get(candidate);
+    const lane = known ?? { candidate, waiting: [], waitingRows: 0, running: null };
+    if (lane.waitingRows + batch.n > options.queueRowsMax) {
+      finish(miss(candidate, batch, "shed"));
+      return;
+    }
+    lane.waiting.push({ batch, since: wall.monotonicMs() });
+    lane.waitingRows += batch.n;
+    if (known !== undefined) return;
+    lanes.set(candidate, lane);
+    // After the answers of this tick have been written.
+    setImmediate(() => void pump(lane));
+  };
+
+  return {
+    offer: (batch) => {
+      for (const candidate of deps.models.candidates(batch.model.model)) offerTo(candidate, batch);
+    },
+    offerTo,
+    score: async (batch) => {
+      const blocks: RowBlock[] = [];
+      for (const candidate of deps.models.candidates(batch.model.model))
+        blocks.push(...(await run(candidate, batch)));
+      return blocks.filter((block) => block.n > 0);
+    },
+    take,
+    oldestMs: () => {
+      let oldest = Infinity;
+      for (const block of ready) oldest = Math.min(oldest, block.oldestMs);
+      for (const block of publishing) oldest = Math.min(oldest, block.oldestMs);
+      for (const lane of lanes.values()) {
+        for (const { batch } of lane.waiting) oldest = Math.min(oldest, oldestMs(batch) ?? Infinity);
+        if (lane.running !== null) oldest = Math.min(oldest, oldestMs(lane.running) ?? Infinity);
+      }
+      return oldest;
+    },
+    idle: () =>
+      new Promise((resolve) => {
+        idlers.push(resolve);
+        void flush().then(wakeIdlers);
+      }),
+  };
+};
+
+/** The outcome, or null where it takes longer than `ms`. */
+const within = async (outcome: Promise<RowBlock[]>, ms: number): Promise<RowBlock[] | null> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, ms, null);
+  });
+  try {
+    return await Promise.race([outcome, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+/** Blocks one after another under contiguous sequence numbers. */
+export const renderAll = (blocks: readonly RowBlock[], firstSeq: number, ingestedAt: string): string => {
+  let seq = firstSeq;
+  let text = "";
+  for (const block of blocks) {
+    text += block.render(seq, ingestedAt);
+    seq += block.n;
+  }
+  return text;
+};

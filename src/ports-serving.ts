@@ -1,0 +1,123 @@
+// Ports of the serving side: all that the api needs from outside, in its own words. Implementations live in src/adapters; tests
+// hand in plain objects. Nothing here is a class, and nothing here throws where it can answer.
+import type { StreamKind } from "../contracts/event.ts";
+import type { FeatureContract } from "../contracts/feature-contract.ts";
+import type { RowEncoder } from "./core/row-encoder.ts";
+
+/** A loaded model: rows of the contract's vector in, positive-class probabilities out. */
+export interface ScoringSession {
+  /** Scores `n` rows laid one after another in `vector`. May give NaN; rejects where the model fails. */
+  run(vector: Float32Array, n: number): Promise<Float32Array | Float64Array>;
+  /** Frees the model once running calls are done; no call may follow. */
+  close(): Promise<void>;
+}
+
+/** One version ready to score; immutable, shared by all requests that read it. */
+export interface ServingModel {
+  readonly model: string;
+  readonly version: string;
+  /** SHA-256 of the verified ONNX bytes. */
+  readonly digest: string;
+  readonly contract: FeatureContract;
+  readonly contractDigest: string;
+  readonly encoder: RowEncoder;
+  readonly encodingDigest: string;
+  /** Decision threshold frozen in the bundle. */
+  readonly threshold: number;
+  readonly session: ScoringSession;
+}
+
+/** Where serving stands against the ledger. */
+export interface HeadState {
+  /** Generation the loaded set was made from; null before the first. */
+  readonly loaded: number | null;
+  /** Last head generation heard of; null before the first. */
+  readonly head: number | null;
+  /** True where the head could not be confirmed lately; serving goes on. */
+  readonly stale: boolean;
+  /** Seconds since the head was last confirmed; null before the first time. */
+  readonly ageS: number | null;
+}
+
+export interface ServesModels {
+  /** The promoted version; without a name, that of the only model. One read a request: never read it twice. */
+  current(model?: string): ServingModel | null;
+  /** Versions that score in shadow, production excluded. */
+  candidates(model: string): readonly ServingModel[];
+  /** True for every governed model, promoted or not. */
+  knows(model: string): boolean;
+  /** Models with a promoted version, sorted. */
+  names(): readonly string[];
+  generation(): HeadState;
+}
+
+/** Where an entry rests once `publish` has answered; `refused`: nowhere, and the client must hear so. */
+export type Durability = "redis" | "spool" | "refused";
+
+export interface PublisherState {
+  readonly mode: "redis" | "spooling";
+  readonly durability: "spool" | "strict";
+  readonly spoolBytes: number;
+  /** Rows that were refused because neither Redis nor the spool took them. */
+  readonly refusedRows: number;
+  /** Entries found damaged in the spool, skipped and counted. */
+  readonly corruptRecords: number;
+}
+
+export interface PublishesEvents {
+  /** Producer id in every row: `<slot>-<boot>`. */
+  readonly producer: string;
+  /**
+   * Makes `n` rows durable as one stream entry. `render` gets the first of n contiguous sequence numbers and gives the rows; it
+   * is called at once, or never where the entry is refused up front.
+   */
+  publish(kind: StreamKind, n: number, render: (firstSeq: number) => string): Promise<Durability>;
+  /**
+   * Says that nothing earlier than `ms` will follow, in this producer's partition or in every one. False where Redis did not
+   * take it: a watermark is never spooled.
+   */
+  watermark(ms: number, where: "own" | "every"): Promise<boolean>;
+  state(): PublisherState;
+}
+
+/** The deployment's clock. `now` is synchronous: under replay it is the last value heard. */
+export interface ServingClock {
+  readonly mode: "wall" | "replay";
+  now(): number;
+  /** Moves event time forward, durably; false where `ms` is before now. */
+  advance(ms: number): Promise<boolean>;
+  /** Event time through which the loop has settled; null before the first time. */
+  settledThrough(): Promise<number | null>;
+}
+
+export interface MakesIds {
+  random(): string;
+  /** UUIDv5 of an event's name in the event namespace. */
+  event(name: string): string;
+  /** UUIDv5 of a name in any namespace. */
+  within(namespace: string, name: string): string;
+}
+
+export type ApiRole = "public" | "predict" | "ingest" | "read" | "operate" | "approve" | "admin";
+
+export type Admission =
+  | { readonly ok: true; readonly actor: string }
+  | {
+      readonly ok: false;
+      readonly status: 401 | 403 | 429;
+      readonly detail: string;
+      readonly retryAfterS?: number;
+    };
+
+/** Says who may pass. Called with the `Authorization` header for every route that is not public. */
+export type Guard = (
+  authorization: string | undefined,
+  role: ApiRole,
+  remote: string,
+) => Admission | Promise<Admission>;
+
+/** Wall time: milliseconds since the epoch for records, monotonic milliseconds for durations. */
+export interface WallTime {
+  epochMs(): number;
+  monotonicMs(): number;
+}
