@@ -1,0 +1,245 @@
+// Core, training: gradient-boosted trees on codes (STATISTICS §7): histogram-based, second order, leaf-wise, native names,
+// early stopping on its own slice. Same rows, parameters and seed give the same trees, with one thread or several.
+import type { Crew, Workspace } from "./kernel.ts";
+import { CELLS, GROUP, JOB, alone } from "./kernel.ts";
+import type { FeatureShape, TrainingMatrix } from "./matrix.ts";
+import { seeded } from "./seeded.ts";
+import { addTree, onGrid } from "./tree.ts";
+import type { Tree } from "./tree.ts";
+import { growTree } from "./tree-grow.ts";
+
+export type BoostingParameters = {
+  readonly trees: number;
+  readonly learningRate: number;
+  readonly leaves: number;
+  /** Deepest level of a leaf; 0: no limit. */
+  readonly depth: number;
+  readonly minRows: number;
+  readonly minHessian: number;
+  readonly l2: number;
+  /** Shares of rows and features a tree sees, in (0, 1]. */
+  readonly rowShare: number;
+  readonly featureShare: number;
+  /** Trees without improvement on the early-stopping slice before growth ends; 0: never ends early. */
+  readonly patience: number;
+};
+
+export const BOOSTING_DEFAULTS: BoostingParameters = {
+  trees: 300,
+  learningRate: 0.1,
+  leaves: 31,
+  depth: 0,
+  minRows: 20,
+  minHessian: 1e-3,
+  l2: 1,
+  rowShare: 1,
+  featureShare: 1,
+  patience: 30,
+};
+
+/** A fitted ensemble: the margin (log-odds) of a row is `base` plus one leaf a tree. */
+export type BoostedTrees = { readonly base: number; readonly trees: readonly Tree[] };
+
+/** More rows would leave fewer than nine bits for a hessian in the exact sums. */
+export const BOOSTING_ROWS_MAX = 2 ** 22;
+
+/** Fits the ensemble; `stop`, when given, ends growth early and chooses the number of trees. */
+export const fitBoosting = (input: {
+  readonly matrix: TrainingMatrix;
+  readonly shapes: readonly FeatureShape[];
+  readonly parameters: BoostingParameters;
+  readonly seed: number;
+  readonly stop?: TrainingMatrix;
+  readonly crew?: Crew;
+  readonly onProgress?: (tree: number, trees: number) => void;
+}): { ensemble: BoostedTrees; gains: number[] } => {
+  const { matrix, shapes, parameters } = input;
+  if (matrix.rows > BOOSTING_ROWS_MAX) throw new RangeError(`more than ${BOOSTING_ROWS_MAX} rows`);
+  const crew = input.crew ?? alone();
+  const base = onGrid(logOdds(matrix));
+  const workspace = createWorkspace(matrix, parameters, crew);
+  workspace.score.fill(base);
+  const draw = seeded(input.seed);
+  const gainsOfTrees: Float64Array[] = [];
+  const trees: Tree[] = [];
+  const watch = input.stop === undefined || parameters.patience === 0 ? null : createWatch(input.stop, base);
+  crew.enlist(workspace);
+  try {
+    while (trees.length < parameters.trees) {
+      const gains = new Float64Array(shapes.length);
+      const tree = boostOnce({ workspace, crew, shapes, parameters, draw }, matrix.codes, gains);
+      // A tree that cannot cut its root will not cut it next time either, unless another sample is drawn.
+      if (tree.feature.length === 1 && parameters.rowShare === 1 && parameters.featureShare === 1) break;
+      trees.push(tree);
+      gainsOfTrees.push(gains);
+      input.onProgress?.(trees.length, parameters.trees);
+      if (watch !== null && watch.see(tree) >= parameters.patience) break;
+    }
+  } finally {
+    crew.disband();
+  }
+  const kept = watch === null ? trees.length : watch.best();
+  return {
+    ensemble: { base, trees: trees.slice(0, kept) },
+    gains: sumOf(gainsOfTrees.slice(0, kept), shapes.length),
+  };
+};
+
+/** Margins (log-odds) of rows under a fitted ensemble. */
+export const marginsOfTrees = (ensemble: BoostedTrees, matrix: TrainingMatrix): Float64Array => {
+  const margins = new Float64Array(matrix.rows).fill(ensemble.base);
+  for (const tree of ensemble.trees) addTree(tree, matrix.codes, margins);
+  return margins;
+};
+
+type Run = {
+  readonly workspace: Workspace;
+  readonly crew: Crew;
+  readonly shapes: readonly FeatureShape[];
+  readonly parameters: BoostingParameters;
+  readonly draw: () => number;
+};
+
+const boostOnce = (run: Run, codes: readonly Uint8Array[], gains: Float64Array): Tree => {
+  const { workspace, crew, shapes, parameters, draw } = run;
+  const sampled = sampleRows(workspace, parameters.rowShare, draw);
+  const scale = fillGradients(workspace, crew, sampled);
+  const limits = { ...parameters };
+  const allowed = sampleFeatures(shapes.length, parameters.featureShare, draw);
+  const { tree, leaves } = growTree({ workspace, crew, shapes, allowed, sampled, scale, limits }, gains);
+  if (sampled < workspace.rows) {
+    addTree(tree, codes, workspace.score);
+    return tree;
+  }
+  leaves.forEach((leaf, at) =>
+    workspace.leaves.set([leaf.begin, leaf.end, tree.value[leaf.node] ?? 0], 3 * at),
+  );
+  workspace.job.set([JOB.addLeaves, leaves.length, sampled]);
+  crew.perform();
+  return tree;
+};
+
+/** Fills and scales gradients so that sums over all rows stay whole numbers below 2^53. */
+const fillGradients = (workspace: Workspace, crew: Crew, sampled: number) => {
+  const { job, results, weight } = workspace;
+  job.set([JOB.gradients]);
+  crew.perform();
+  const largest = Math.max(...results.subarray(0, crew.shares));
+  const rowBits = Math.ceil(Math.log2(sampled + 1));
+  const hessianBits = Math.min(22, 53 - 2 * rowBits);
+  const heaviest = weight === null ? 1 : weight.reduce((a, b) => Math.max(a, b), 0);
+  const scale = {
+    unit: 2 ** (rowBits + hessianBits),
+    gradient: 2 ** 23 / heaviest,
+    hessian: (2 ** hessianBits - 1) / (largest > 0 ? largest : 1),
+  };
+  job.set([JOB.scale, scale.gradient, scale.hessian]);
+  crew.perform();
+  return scale;
+};
+
+/** Puts the sampled rows, ascending, at the front of `order`; answers how many they are. */
+const sampleRows = (workspace: Workspace, share: number, draw: () => number): number => {
+  const { order, rows } = workspace;
+  let sampled = 0;
+  for (let row = 0; row < rows; row++) if (share >= 1 || draw() < share) order[sampled++] = row;
+  return sampled;
+};
+
+const sampleFeatures = (features: number, share: number, draw: () => number): number[] => {
+  const all = [...Array(features).keys()];
+  if (share >= 1) return all;
+  const wanted = Math.max(1, Math.round(features * share));
+  return all
+    .map((feature) => ({ feature, at: draw() }))
+    .sort((a, b) => a.at - b.at || a.feature - b.feature)
+    .slice(0, wanted)
+    .map(({ feature }) => feature)
+    .sort((a, b) => a - b);
+};
+
+const createWorkspace = (matrix: TrainingMatrix, parameters: BoostingParameters, crew: Crew): Workspace => {
+  const { rows, codes } = matrix;
+  const groups = Math.ceil(codes.length / GROUP);
+  const words = (count: number): Uint32Array => new Uint32Array(crew.allocate(4 * count));
+  const doubles = (count: number): Float64Array => new Float64Array(crew.allocate(8 * count));
+  const label = new Uint8Array(crew.allocate(rows));
+  label.set(matrix.label);
+  const weight = matrix.weight === undefined ? null : new Float32Array(crew.allocate(4 * rows));
+  if (matrix.weight !== undefined) weight?.set(matrix.weight);
+  return {
+    rows,
+    features: codes.length,
+    groups: Array.from({ length: groups }, (_, group) => packed(codes, group, words(rows))),
+    label,
+    weight,
+    score: doubles(rows),
+    pairs: new Float32Array(crew.allocate(8 * rows)),
+    order: words(rows),
+    spare: words(rows),
+    histograms: doubles(parameters.leaves * groups * GROUP * CELLS),
+    goesLeft: new Uint8Array(crew.allocate(256)),
+    leaves: doubles(3 * parameters.leaves),
+    job: doubles(8),
+    results: doubles(crew.shares),
+  };
+};
+
+const packed = (codes: readonly Uint8Array[], group: number, words: Uint32Array): Uint32Array => {
+  for (let place = 0; place < GROUP; place++) {
+    const column = codes[group * GROUP + place];
+    if (column === undefined) continue;
+    const shift = 8 * place;
+    for (let row = 0; row < words.length; row++)
+      words[row] = (words[row] ?? 0) | ((column[row] ?? 0) << shift);
+  }
+  return words;
+};
+
+const logOdds = (matrix: TrainingMatrix): number => {
+  let positive = 0;
+  let all = 0;
+  for (let row = 0; row < matrix.rows; row++) {
+    const weight = matrix.weight?.[row] ?? 1;
+    all += weight;
+    if (matrix.label[row] === 1) positive += weight;
+  }
+  return Math.log(positive / (all - positive));
+};
+
+/** Follows the log loss on the early-stopping slice. */
+const createWatch = (slice: TrainingMatrix, base: number) => {
+  const margins = new Float64Array(slice.rows).fill(base);
+  let seen = 0;
+  let best = { trees: 0, loss: logLossOf(margins, slice) };
+  return {
+    /** Answers how many trees ago the loss was best. */
+    see: (tree: Tree): number => {
+      seen += 1;
+      addTree(tree, slice.codes, margins);
+      const loss = logLossOf(margins, slice);
+      if (loss < best.loss) best = { trees: seen, loss };
+      return seen - best.trees;
+    },
+    best: (): number => best.trees,
+  };
+};
+
+/** Mean log loss of margins, weighted as the rows are: log(1 + e^z) − y·z. */
+export const logLossOf = (margins: Float64Array, matrix: TrainingMatrix): number => {
+  let loss = 0;
+  let all = 0;
+  for (let row = 0; row < matrix.rows; row++) {
+    const z = margins[row] ?? 0;
+    const weight = matrix.weight?.[row] ?? 1;
+    loss += weight * (Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z))) - (matrix.label[row] ?? 0) * z);
+    all += weight;
+  }
+  return loss / all;
+};
+
+const sumOf = (parts: readonly Float64Array[], length: number): number[] => {
+  const sum = Array<number>(length).fill(0);
+  for (const part of parts) part.forEach((gain, at) => (sum[at] = (sum[at] ?? 0) + gain));
+  return sum;
+};
