@@ -97,14 +97,14 @@ const encodeColumn = (
     case "continuous": {
       const numbers = numbersOf(feature.feature, column);
       return {
-        codes: Uint8Array.from(numbers, (v) => encodeContinuous(feature, v)),
-        values: Float32Array.from(numbers),
+        codes: codesOf(numbers, (v) => encodeContinuous(feature, v)),
+        values: new Float32Array(numbers),
       };
     }
     case "ordinal": {
       const codes = new Map(feature.values.map((value, code) => [value, code]));
       return {
-        codes: Uint8Array.from(numbersOf(feature.feature, column), (v) =>
+        codes: codesOf(numbersOf(feature.feature, column), (v) =>
           Number.isNaN(v) ? MISSING : ordinalCode(feature.feature, codes, v),
         ),
         values: null,
@@ -114,9 +114,19 @@ const encodeColumn = (
       const { dictionary, indices } = textOf(feature.feature, column);
       const codes = new Map(feature.values.map((value, code) => [value, code]));
       const byIndex = dictionary.map((value) => codes.get(value) ?? OTHER);
-      return { codes: Uint8Array.from(indices, (index) => byIndex[index] ?? MISSING), values: null };
+      return { codes: codesOf(indices, (index) => byIndex[index] ?? MISSING), values: null };
     }
   }
+};
+
+/** A plain loop: `Uint8Array.from` with a function walks an iterator, ten times slower on millions of rows. */
+const codesOf = (
+  cells: Float64Array | Uint16Array | Uint32Array,
+  code: (cell: number) => number,
+): Uint8Array => {
+  const codes = new Uint8Array(cells.length);
+  for (let row = 0; row < cells.length; row++) codes[row] = code(cells[row] ?? NaN);
+  return codes;
 };
 
 const ordinalCode = (feature: string, codes: ReadonlyMap<number, number>, value: number): number => {
@@ -139,9 +149,7 @@ const freezeFeature = (feature: string, spec: FeatureSpec, column: Column): Feat
 };
 
 const freezeContinuous = (feature: string, column: Float64Array): ContinuousEncoding => {
-  const sorted = Float32Array.from(column)
-    .filter((v) => !Number.isNaN(v))
-    .sort();
+  const sorted = new Float32Array(column).filter((v) => !Number.isNaN(v)).sort();
   const { mean, sd } = moments(feature, sorted);
   const low = sorted[0] ?? 0;
   const edges = innerEdges(sorted);

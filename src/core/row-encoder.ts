@@ -6,9 +6,9 @@ import { MISSING, OTHER } from "../../contracts/encoding.ts";
 import type { FeatureContract, FeatureSpec } from "../../contracts/feature-contract.ts";
 import { encodeContinuous } from "./encode.ts";
 import { nearestWord } from "./nearest.ts";
+import { expected, numberRule, textRule, type ValueRule } from "./value-rules.ts";
 
-export type ViolationRule =
-  "missing" | "type" | "range" | "unseen" | "unknown_feature" | "forbidden_feature" | "not_finite";
+export type ViolationRule = ValueRule | "unknown_feature" | "forbidden_feature";
 
 /** One broken rule: where, which, and what would have been right. */
 export type Violation = { readonly path: string; readonly rule: ViolationRule; readonly message: string };
@@ -94,31 +94,23 @@ const ownRow = (features: unknown): Row | null => {
 const isRow = (value: object): value is Row => typeof value === "object";
 
 const compileCell = (name: string, spec: FeatureSpec, encoding: FeatureEncoding, allowed: boolean): Cell => {
-  const path = `features.${name}`;
-  const missing: Violation = { path, rule: "missing", message: `expected ${expected(spec)}; it is required` };
-  const type: Violation = { path, rule: "type", message: `expected ${expected(spec)}` };
-  const notFinite: Violation = { path, rule: "not_finite", message: "expected a finite number" };
+  const broken = violationsOf(name, spec);
   /** What is wrong with a value of the wrong type: nothing if it is an allowed gap, or only Object.prototype's own method. */
   const blame = (value: unknown): Violation | null => {
-    if (value !== undefined && value !== null && !isInherited(name, value)) return type;
-    return allowed ? null : missing;
+    if (value !== undefined && value !== null && !isInherited(name, value)) return broken.type;
+    return allowed ? null : broken.missing;
   };
 
   switch (encoding.kind) {
     case "continuous": {
-      if (spec.kind !== "continuous") throw new TypeError(`${name}: the contract says ${spec.kind}`);
-      const { min, max } = spec;
-      const integer = spec.integer === true;
-      const range: Violation = { path, rule: "range", message: `expected ${expected(spec)}` };
+      const ruleOf = numberRule(spec);
       return (value, codes, code, vector, at) => {
         if (typeof value === "number") {
-          if (value >= min && value <= max) {
-            if (integer && !Number.isInteger(value)) return type;
-            codes[code] = encodeContinuous(encoding, value);
-            vector[at] = value;
-            return null;
-          }
-          return Number.isFinite(value) ? range : notFinite;
+          const rule = ruleOf(value);
+          if (rule !== null) return broken[rule];
+          codes[code] = encodeContinuous(encoding, value);
+          vector[at] = value;
+          return null;
         }
         codes[code] = MISSING;
         vector[at] = NaN;
@@ -126,12 +118,12 @@ const compileCell = (name: string, spec: FeatureSpec, encoding: FeatureEncoding,
       };
     }
     case "ordinal": {
+      const ruleOf = numberRule(spec);
       const codeOf = new Map(encoding.values.map((value, index) => [value, index]));
-      const range: Violation = { path, rule: "range", message: `expected ${expected(spec)}` };
       return (value, codes, code, vector, at) => {
         if (typeof value === "number") {
           const found = codeOf.get(value);
-          if (found === undefined) return Number.isFinite(value) ? range : notFinite;
+          if (found === undefined) return broken[ruleOf(value) ?? "range"];
           codes[code] = found;
           vector[at] = found;
           return null;
@@ -142,14 +134,13 @@ const compileCell = (name: string, spec: FeatureSpec, encoding: FeatureEncoding,
       };
     }
     case "nominal": {
-      if (spec.kind !== "nominal") throw new TypeError(`${name}: the contract says ${spec.kind}`);
       const codeOf = new Map(encoding.values.map((value, index) => [value, index]));
-      const otherwise = spec.unseen === "other" ? OTHER : -1;
-      const unseen: Violation = { path, rule: "unseen", message: `expected ${expected(spec)}` };
+      const ruleOf = textRule(spec, new Set(encoding.values));
       return (value, codes, code, vector, at) => {
         if (typeof value === "string") {
-          const found = codeOf.get(value) ?? otherwise;
-          if (found < 0) return unseen;
+          const found = codeOf.get(value) ?? OTHER;
+          const rule = found === OTHER ? ruleOf(value) : null;
+          if (rule !== null) return broken[rule];
           codes[code] = found;
           vector[at] = found;
           return null;
@@ -160,6 +151,19 @@ const compileCell = (name: string, spec: FeatureSpec, encoding: FeatureEncoding,
       };
     }
   }
+};
+
+/** A feature's possible violations, written once: a refused request allocates only the list of them. */
+const violationsOf = (name: string, spec: FeatureSpec): Readonly<Record<ValueRule, Violation>> => {
+  const path = `features.${name}`;
+  const message = `expected ${expected(spec)}`;
+  return {
+    missing: { path, rule: "missing", message: `${message}; it is required` },
+    type: { path, rule: "type", message },
+    range: { path, rule: "range", message },
+    unseen: { path, rule: "unseen", message },
+    not_finite: { path, rule: "not_finite", message: "expected a finite number" },
+  };
 };
 
 /** Whether a non-primitive found under a name is Object.prototype's (a feature may be called `constructor`). */
@@ -183,22 +187,3 @@ const unknownFeatures =
         return { path, rule: "unknown_feature", message: `not a feature of ${contract.name}${hint}` };
       });
   };
-
-/** What a feature's value must be, in words for the person who sent another. */
-export const expected = (spec: FeatureSpec): string => {
-  switch (spec.kind) {
-    case "continuous": {
-      const unit = spec.unit === undefined ? "" : ` ${spec.unit}`;
-      return `${spec.integer === true ? "a whole number" : "a number"} from ${spec.min} to ${spec.max}${unit}`;
-    }
-    case "ordinal":
-      return `one of the numbers ${listed(spec.values)}`;
-    case "nominal":
-      return spec.values === "frozen" ? "a string of the frozen vocabulary" : `one of ${listed(spec.values)}`;
-  }
-};
-
-const listed = (values: readonly (string | number)[]): string =>
-  values.length <= 8
-    ? values.join(", ")
-    : `${values.slice(0, 4).join(", ")}, … ${values.slice(-1).join("")} (${values.length} values)`;

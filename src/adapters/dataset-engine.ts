@@ -1,0 +1,148 @@
+// Plumbing: the embedded engine as `data freeze` and dataset readers use it, over the ClickHouse HTTP interface. The one place
+// outside clickhouse/queries where SQL is written: these statements are lists of a contract's columns, so they cannot be files.
+// Every name is quoted and every value travels as a parameter or a quoted literal; nothing is pasted.
+import { Fault } from "../core/fault.ts";
+import type { FrozenColumn } from "./dataset-cells.ts";
+
+export type DatasetEngine = ReturnType<typeof createDatasetEngine>;
+/** A column of something readable: its name and ClickHouse type. */
+export type EngineColumn = { readonly name: string; readonly type: string };
+/** How a column travels from the engine: eight bytes (a double or microseconds) or text. */
+export type Wire = "number" | "micros" | "text" | "boolean" | "other";
+
+/** Order matters more than speed wherever rows are read: one thread reads a file from its first row to its last. */
+const IN_ORDER = "max_threads = 1, max_parsing_threads = 1, input_format_parquet_preserve_order = 1";
+
+/** Opens the engine's interface at a URL. */
+export const createDatasetEngine = (url: string) => {
+  const ask = async (
+    statement: string,
+    parameters: Readonly<Record<string, string>> = {},
+  ): Promise<Response> => {
+    const search = new URLSearchParams(
+      Object.entries(parameters).map(([name, value]): [string, string] => [`param_${name}`, value]),
+    );
+    const response = await fetch(`${url}/?${search.toString()}`, { method: "POST", body: statement }).catch(
+      (cause: unknown) => {
+        throw new Fault("transient", "the engine does not answer", { cause });
+      },
+    );
+    if (response.ok && !response.headers.has("x-clickhouse-exception-code")) return response;
+    const message = (await response.text()).split("\n")[0] ?? "";
+    throw new Fault("poison", `the engine refused: ${message.slice(0, 500)}`);
+  };
+  const run = async (statement: string): Promise<void> => {
+    await (await ask(statement)).arrayBuffer();
+  };
+  const number = async (statement: string, parameters: Readonly<Record<string, string>>): Promise<number> =>
+    Number((await (await ask(`${statement} FORMAT TSV`, parameters)).text()).trim());
+
+  return {
+    /** The columns of a relation, without reading its rows. */
+    describe: async (relation: Relation): Promise<EngineColumn[]> => {
+      const answer = await ask(`DESCRIBE TABLE ${relation.sql} FORMAT TSV`, relation.parameters);
+      return (await answer.text())
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => line.split("\t"))
+        .map(([name = "", type = ""]) => ({ name: unescapeTsv(name), type: unescapeTsv(type) }));
+    },
+    count: (relation: Relation): Promise<number> =>
+      number(`SELECT count() FROM ${relation.sql} SETTINGS ${IN_ORDER}`, relation.parameters),
+    /** Streams columns in the relation's own order, each Nullable, as RowBinary. */
+    rows: async (
+      relation: Relation,
+      columns: readonly EngineColumn[],
+    ): Promise<AsyncIterable<Uint8Array>> => {
+      const list = columns.map(({ name, type }) => wireExpression(quoted(name), wireOf(type))).join(", ");
+      const statement = `SELECT ${list} FROM ${relation.sql} SETTINGS ${IN_ORDER} FORMAT RowBinary`;
+      return bodyOf(await ask(statement, relation.parameters));
+    },
+    /** Turns a file of RowBinary rows into a Parquet file, in order, and says how many rows that has. */
+    writeParquet: async (rows: string, columns: readonly FrozenColumn[], file: string): Promise<number> => {
+      const structure = literal(["`__row` UInt64", ...columns.map(definition)].join(", "));
+      await run(
+        `INSERT INTO FUNCTION file(${literal(file)}, 'Parquet') ` +
+          `SELECT * FROM file(${literal(rows)}, 'RowBinary', ${structure}) ` +
+          `SETTINGS ${IN_ORDER}, max_insert_threads = 1, output_format_parquet_compression_method = 'zstd'`,
+      );
+      return number(`SELECT count() FROM ${parquet(file).sql}`, {});
+    },
+    /** One column of a frozen file, whole: doubles (NaN for NULL), microseconds, bytes or text. */
+    column: async (file: string, column: FrozenColumn | "row numbers"): Promise<Buffer> => {
+      const cells =
+        column === "row numbers" ? "toFloat64(__row)" : readExpression(quoted(column.name), column);
+      const statement = `SELECT ${cells} FROM ${parquet(file).sql} SETTINGS ${IN_ORDER} FORMAT RowBinary`;
+      return Buffer.from(await (await ask(statement)).arrayBuffer());
+    },
+  };
+};
+
+/** Something to select from, with the parameters its text refers to. */
+export type Relation = { readonly sql: string; readonly parameters: Readonly<Record<string, string>> };
+
+/** A Parquet file as a relation. */
+export const parquet = (file: string): Relation => ({
+  sql: `file(${literal(file)}, 'Parquet')`,
+  parameters: {},
+});
+
+/** A user's query as a relation; the line end keeps a trailing comment from swallowing the bracket. */
+export const subquery = (sql: string, parameters: Readonly<Record<string, string>>): Relation => ({
+  sql: `(\n${sql.trim().replace(/;+$/, "")}\n)`,
+  parameters,
+});
+
+/** How a column of a ClickHouse type travels. */
+export const wireOf = (type: string): Wire => {
+  const bare = /^(?:LowCardinality\()?(?:Nullable\()?([A-Za-z]+\d*)/.exec(type)?.[1] ?? "";
+  if (/^(U?Int\d+|Float\d+|BFloat16|Decimal\d*)$/.test(bare)) return "number";
+  if (/^Date(32|Time|Time64)?$/.test(bare)) return "micros";
+  if (/^(String|FixedString|Enum\d*|UUID)$/.test(bare)) return "text";
+  return bare === "Bool" ? "boolean" : "other";
+};
+
+const wireExpression = (name: string, wire: Wire): string => {
+  switch (wire) {
+    case "number":
+      return `toNullable(toFloat64(${name}))`;
+    case "micros":
+      return `toNullable(toUnixTimestamp64Micro(toDateTime64(${name}, 6, 'UTC')))`;
+    case "text":
+    case "boolean":
+      return `CAST(${name} AS Nullable(String))`;
+    case "other": // only its presence is of interest: no column takes such a value
+      return `CAST('' AS Nullable(String))`;
+  }
+};
+
+const readExpression = (name: string, column: FrozenColumn): string => {
+  switch (column.type) {
+    case "Float64":
+      return `assumeNotNull(ifNull(${name}, nan))`;
+    case "UInt8":
+      return `assumeNotNull(ifNull(${name}, 255))::UInt8`;
+    case "String":
+      return `toNullable(${name})`;
+    case "DateTime64(6, 'UTC')":
+      return `toFloat64(toUnixTimestamp64Micro(assumeNotNull(${name})))`;
+  }
+};
+
+const definition = ({ name, type, nullable }: FrozenColumn): string =>
+  `${quoted(name)} ${nullable ? `Nullable(${type})` : type}`;
+
+const quoted = (name: string): string => `\`${escaped(name, "`")}\``;
+const literal = (text: string): string => `'${escaped(text, "'")}'`;
+const escaped = (text: string, quote: string): string =>
+  text.replaceAll("\\", "\\\\").replaceAll(quote, `\\${quote}`);
+
+/** Undoes what TSV escapes in names and types. */
+const unescapeTsv = (text: string): string =>
+  text.replace(/\\(.)/g, (_, c: string) => (c === "t" ? "\t" : c === "n" ? "\n" : c));
+
+async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
+  const reader = response.body?.getReader();
+  if (reader === undefined) return;
+  for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
+}

@@ -1,0 +1,189 @@
+// Plumbing: frozen datasets on disk: <home>/datasets/<digest>/{data.parquet, manifest.json} and names that point to them.
+// A dataset appears whole or not at all and never changes; freezing the same rows again finds it there. Only names may move.
+import { createHash, randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open, readdir, readFile, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { DatasetManifest } from "../../contracts/dataset.ts";
+import type { FeatureContract } from "../../contracts/feature-contract.ts";
+import { canonicalJson } from "../core/canonical.ts";
+import { Fault } from "../core/fault.ts";
+import type { Findings } from "../core/findings.ts";
+import { createRowPacker, frozenColumns } from "./dataset-cells.ts";
+import { createDatasetEngine } from "./dataset-engine.ts";
+import { readSource, type DatasetInput, type DatasetOrigin } from "./dataset-source.ts";
+import { isCode, makeDirectory, renameDurably, replaceFile, syncPath, writeNew } from "./durable.ts";
+
+const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+const DIGEST = /^[0-9a-f]{64}$/;
+const FLUSH_BYTES = 8 * 1024 * 1024;
+
+/** Opens the datasets of a home directory, read and written through the embedded engine at `engineUrl`. */
+export const createDatasets = (options: { home: string; engineUrl: string }) => {
+  const root = resolve(options.home, "datasets");
+  const engine = createDatasetEngine(options.engineUrl);
+
+  return {
+    /** Starts a draft: rows are judged and staged; nothing is visible before `keep`. */
+    draft: async (by: {
+      contract: FeatureContract;
+      contractDigest: string;
+      labels: "required" | "optional";
+    }) => {
+      const unique = randomUUID();
+      const folder = join(root, `.${unique}.tmp`);
+      const columns = frozenColumns(by.contract, by.labels);
+      const packer = createRowPacker(by.contract, by.labels);
+      const hash = createHash("sha256").update(canonicalJson({ contract: by.contractDigest, columns }));
+      await makeDirectory(folder);
+      const staging = join(folder, "rows.bin");
+      const staged = await open(staging, "wx");
+
+      /** Writes full chunks to the staging file; after a violation rows are only judged. */
+      const send = async (atLeast: number): Promise<void> => {
+        if (packer.packedBytes < Math.max(1, atLeast)) return;
+        const rows = packer.take();
+        if (packer.failed) return;
+        hash.update(rows);
+        await staged.writeFile(rows); // appends: the handle keeps its place
+      };
+
+      return {
+        /** Reads and judges a whole source. */
+        read: async (input: DatasetInput): Promise<DatasetOrigin> => {
+          const flush = () => send(FLUSH_BYTES);
+          const origin = await readSource(input, { contract: by.contract, packer, engine, flush });
+          if (packer.seen().rows === 0)
+            packer.report(
+              { row: null, column: "", class: "absent", rule: "empty" },
+              "expected at least one row",
+            );
+          await send(1);
+          return origin;
+        },
+        findings: (): Findings => packer.findings(),
+        /** Makes the judged rows a frozen dataset; the same rows frozen before are left as they are. */
+        keep: async (origin: DatasetOrigin): Promise<{ manifest: DatasetManifest; existed: boolean }> => {
+          const { rows, labelled, positives, sorted, minMicros, maxMicros } = packer.seen();
+          const digest = hash.digest("hex");
+          const target = join(root, digest);
+          const known = await readManifest(target);
+          if (known !== null) return { manifest: known, existed: true };
+          const file = join(folder, "data.parquet");
+          const written = await engine.writeParquet(staging, columns, file);
+          if (written !== rows)
+            throw new Fault("transient", `${rows} rows were staged but the file has ${written}`);
+          await syncPath(file);
+          const timed = by.contract.event_time !== null;
+          const { name, version } = by.contract;
+          const manifest: DatasetManifest = {
+            v: 1,
+            digest,
+            contract: { name, version, digest: by.contractDigest },
+            source: { kind: origin.kind, digest: origin.digest },
+            rows,
+            labelled,
+            positives,
+            from: timed ? isoOf(minMicros) : null,
+            to: timed ? isoOf(maxMicros) : null,
+            sorted: timed ? sorted : null,
+            columns: columns.map((column) => ({ ...column })),
+            dropped: [...origin.dropped],
+            file: await fingerprint(file),
+          };
+          await rm(staging);
+          await writeNew(join(folder, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+          await syncPath(folder);
+          const published = await renameDurably(folder, target);
+          return { manifest, existed: !published };
+        },
+        /** Removes whatever was staged and not kept. */
+        close: async (): Promise<void> => {
+          await staged.close();
+          await rm(folder, { recursive: true, force: true });
+        },
+      };
+    },
+    /** Points a name at a dataset; gives the digest it pointed to before, or null. */
+    name: async (name: string, digest: string): Promise<string | null> => {
+      if (!isDatasetName(name))
+        throw new Fault("poison", `${name}: expected a name of a-z, 0-9, dot, dash or underscore`);
+      const names = join(root, "names");
+      await makeDirectory(names);
+      const before = await named(root, name);
+      if (before !== digest) await replaceFile(join(names, name), `${digest}\n`, randomUUID());
+      return before;
+    },
+  };
+};
+
+/** Whether a text may name a dataset; a name never looks like a digest. */
+export const isDatasetName = (name: string): boolean => NAME.test(name) && !/^[0-9a-f]{12,64}$/.test(name);
+
+/** Finds the directory and manifest of a dataset by name, digest, digest prefix (≥ 12) or `name@digest`. */
+export const findDataset = async (
+  home: string,
+  reference: string,
+): Promise<{ folder: string; manifest: DatasetManifest }> => {
+  const root = resolve(home, "datasets");
+  const [name, pinned] = reference.includes("@") ? reference.split("@") : [null, reference];
+  const digest = await digestOf(root, pinned ?? "");
+  if (digest === null) throw new Fault("poison", `${reference}: no such frozen dataset`);
+  if (name !== null && name !== undefined && (!NAME.test(name) || (await named(root, name)) === null))
+    throw new Fault("poison", `${reference}: no dataset was ever named ${name}`);
+  const folder = join(root, digest);
+  const manifest = await readManifest(folder);
+  if (manifest === null) throw new Fault("poison", `${reference}: its manifest is missing`);
+  if (manifest.digest !== digest)
+    throw new Fault("poison", `${reference}: the manifest names another dataset`);
+  return { folder, manifest };
+};
+
+/** SHA-256 and length of a file's bytes. */
+export const fingerprint = async (path: string): Promise<{ sha256: string; bytes: number }> => {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for await (const chunk of createReadStream(path)) {
+    if (!Buffer.isBuffer(chunk)) continue;
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  return { sha256: hash.digest("hex"), bytes };
+};
+
+const digestOf = async (root: string, reference: string): Promise<string | null> => {
+  if (DIGEST.test(reference)) return reference;
+  if (/^[0-9a-f]{12,63}$/.test(reference)) {
+    const entries = await readdir(root).catch(() => []);
+    const matches = entries.filter((entry) => DIGEST.test(entry) && entry.startsWith(reference));
+    if (matches.length > 1) throw new Fault("poison", `${reference}: several datasets begin so`);
+    return matches[0] ?? null;
+  }
+  return NAME.test(reference) ? named(root, reference) : null;
+};
+
+const named = async (root: string, name: string): Promise<string | null> => {
+  try {
+    const digest = (await readFile(join(root, "names", name), "utf8")).trim();
+    return DIGEST.test(digest) ? digest : null;
+  } catch (error) {
+    if (isCode(error, "ENOENT")) return null;
+    throw error;
+  }
+};
+
+const readManifest = async (folder: string): Promise<DatasetManifest | null> => {
+  try {
+    return DatasetManifest.parse(JSON.parse(await readFile(join(folder, "manifest.json"), "utf8")));
+  } catch (error) {
+    if (isCode(error, "ENOENT")) return null;
+    throw new Fault("poison", `${folder}: its manifest cannot be read`, { cause: error });
+  }
+};
+
+/** Microseconds as ISO 8601 with the fraction that is there. */
+const isoOf = (micros: number): string => {
+  const iso = new Date(Math.floor(micros / 1e6) * 1000).toISOString().slice(0, 19);
+  const fraction = micros - Math.floor(micros / 1e6) * 1e6;
+  return fraction === 0 ? `${iso}Z` : `${iso}.${String(fraction).padStart(6, "0")}Z`;
+};

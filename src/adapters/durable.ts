@@ -1,0 +1,62 @@
+// Plumbing: writing to disk so that a crash leaves the old state or the new one, never something between: every byte is
+// fsynced before a rename makes it visible, and the rename is fsynced before anybody is told. Never writes in place.
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+/** Writes a new file and its bytes to disk; fails if it exists. */
+export const writeNew = async (path: string, content: Uint8Array | string, mode = 0o644): Promise<void> => {
+  const file = await open(path, "wx", mode);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+};
+
+/** Makes a directory's entries, or a file's bytes, durable. */
+export const syncPath = async (path: string): Promise<void> => {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+};
+
+/** Makes a directory and its parents, each durable in the one above it. */
+export const makeDirectory = async (path: string): Promise<void> => {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return; // it was there
+  for (let at = path; ; at = dirname(at)) {
+    await syncPath(dirname(at));
+    if (at === first || at === dirname(at)) return;
+  }
+};
+
+/** Renames and makes the new name durable. Gives false where a directory of that name already has content. */
+export const renameDurably = async (from: string, to: string): Promise<boolean> => {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (isCode(error, "ENOTEMPTY") || isCode(error, "EEXIST")) return false;
+    throw error;
+  }
+  await syncPath(dirname(to));
+  return true;
+};
+
+/** Replaces a small file whole: readers see the old content or the new. */
+export const replaceFile = async (path: string, content: string, unique: string): Promise<void> => {
+  const sibling = join(dirname(path), `.${unique}.tmp`);
+  try {
+    await writeNew(sibling, content);
+    await renameDurably(sibling, path);
+  } finally {
+    await rm(sibling, { force: true });
+  }
+};
+
+/** Says whether an error carries a system code such as ENOENT. */
+export const isCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && "code" in error && error.code === code;
