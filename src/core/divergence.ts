@@ -1,0 +1,287 @@
+// Core: distances between two histograms on one encoding (STATISTICS §2). Each result carries its rows and, where a test
+// exists, its p-value; what cannot be computed is null with a reason, never 0. Identical histograms give exactly 0.
+import { MISSING } from "../../contracts/encoding.ts";
+import type { ContinuousEncoding, FeatureEncoding, OrdinalEncoding } from "../../contracts/encoding.ts";
+import { chiSquareQuantile, chiSquareSf, kolmogorovSf } from "./distributions.ts";
+import { CODES, positionsOf, totalOf } from "./histogram.ts";
+import type { Counts } from "./histogram.ts";
+
+/** One distance: `value` and `p` are null where they do not exist; `at_least` marks a value that is a lower bound. */
+export type Divergence = {
+  value: number | null;
+  p: number | null;
+  nReference: number;
+  nCurrent: number;
+  state: "measured" | "insufficient" | "degenerate";
+  atLeast: boolean;
+  reason: string;
+};
+
+/** Below this many rows on either side PSI is noise, whatever it says. */
+const PSI_ROWS_MIN = 100;
+/** Each cell of a χ² kind of statistic must expect this many rows in the smaller sample. */
+const EXPECTED_MIN = 5;
+
+type Cells = { reference: Float64Array; current: Float64Array; length: number };
+
+const measured = (value: number, p: number | null, nReference: number, nCurrent: number): Divergence => ({
+  value,
+  p,
+  nReference,
+  nCurrent,
+  state: "measured",
+  atLeast: false,
+  reason: "",
+});
+
+const withheld = (
+  state: "insufficient" | "degenerate",
+  reason: string,
+  nReference: number,
+  nCurrent: number,
+): Divergence => ({ value: null, p: null, nReference, nCurrent, state, atLeast: false, reason });
+
+/**
+ * `psi_10`: Σ (c−r)·ln(c/r). A continuous feature's inner bins fall into 10 groups of equal reference mass; all low overflow is
+ * one cell, all high overflow another, missing a third; categories stand as they are. p is the larger of the PSI's own null
+ * (`psiNullQuantile`) and the χ² test on the same cells, because the first alone is too bold on cells that expect few rows.
+ */
+export function psi10(encoding: FeatureEncoding, reference: Counts, current: Counts): Divergence {
+  if (encoding.kind !== "continuous") return psiOfCells({ reference, current, length: CODES });
+  return psiOfCells(groupCells(reference, current, 8, encoding.edges.length, true));
+}
+
+/** `score_psi_10`: the same over score bins, which have neither overflow nor missing. */
+export function scorePsi10(reference: Counts, current: Counts): Divergence {
+  return psiOfCells(groupCells(reference, current, 0, reference.length, false));
+}
+
+/** The q-quantile of PSI when nothing moved: (1/n_ref + 1/n_cur)·χ²_{B−1}, B = cells compared. */
+export function psiNullQuantile(q: number, nReference: number, nCurrent: number, cells: number): number {
+  return (1 / nReference + 1 / nCurrent) * chiSquareQuantile(q, cells - 1);
+}
+
+function psiOfCells(cells: Cells): Divergence {
+  const nReference = sumOf(cells.reference, cells.length);
+  const nCurrent = sumOf(cells.current, cells.length);
+  if (Math.min(nReference, nCurrent) < PSI_ROWS_MIN)
+    return withheld("insufficient", `fewer than ${PSI_ROWS_MIN} rows`, nReference, nCurrent);
+  const pooled = pool(cells, nReference, nCurrent);
+  let psi = 0;
+  for (let i = 0; i < pooled.length; i++) {
+    const r = ((pooled.reference[i] ?? NaN) + 0.5) / (nReference + 0.5 * pooled.length);
+    const c = ((pooled.current[i] ?? NaN) + 0.5) / (nCurrent + 0.5 * pooled.length);
+    psi += (c - r) * Math.log(c / r);
+  }
+  if (pooled.length === 1) return measured(0, 1, nReference, nCurrent);
+  const own = chiSquareSf(psi / (1 / nReference + 1 / nCurrent), pooled.length - 1);
+  const contingency = chiSquareSf(chiSquareOf(pooled, nReference, nCurrent), pooled.length - 1);
+  return measured(psi, Math.max(own, contingency), nReference, nCurrent);
+}
+
+/** `chi2_contingency`: two-sample 2×k test on the codes (the reference is a sample too), sparse cells pooled; no Yates. */
+export function chi2Contingency(reference: Counts, current: Counts): Divergence {
+  const nReference = totalOf(reference);
+  const nCurrent = totalOf(current);
+  if (nReference === 0 || nCurrent === 0) return withheld("insufficient", "no rows", nReference, nCurrent);
+  const pooled = pool({ reference, current, length: reference.length }, nReference, nCurrent);
+  if (pooled.length === 1) {
+    const alike = reference.every((k, code) => k * nCurrent === (current[code] ?? NaN) * nReference);
+    return alike
+      ? measured(0, 1, nReference, nCurrent)
+      : withheld("insufficient", "every cell is sparse", nReference, nCurrent);
+  }
+  const value = chiSquareOf(pooled, nReference, nCurrent);
+  return measured(value, chiSquareSf(value, pooled.length - 1), nReference, nCurrent);
+}
+
+function chiSquareOf(cells: Cells, nReference: number, nCurrent: number): number {
+  let sum = 0;
+  for (let i = 0; i < cells.length; i++) {
+    const r = cells.reference[i] ?? NaN;
+    const c = cells.current[i] ?? NaN;
+    // Σ (O−E)²/E over both rows of the table, in a form that is exactly 0 for proportional counts.
+    sum += (r * nCurrent - c * nReference) ** 2 / (r + c);
+  }
+  return sum / (nReference * nCurrent);
+}
+
+/** Groups `bins` inner bins from code `first` by reference mass: a bin goes where the middle of its mass lies, so none is split. */
+function groupCells(
+  reference: Counts,
+  current: Counts,
+  first: number,
+  bins: number,
+  withEnds: boolean,
+): Cells {
+  const cells = { reference: new Float64Array(13), current: new Float64Array(13), length: 13 };
+  const put = (cell: number, code: number): void => {
+    cells.reference[cell] = (cells.reference[cell] ?? 0) + (reference[code] ?? 0);
+    cells.current[cell] = (cells.current[cell] ?? 0) + (current[code] ?? 0);
+  };
+  let mass = 0;
+  for (let code = first; code < first + bins; code++) mass += reference[code] ?? 0;
+  let below = 0;
+  for (let code = first; code < first + bins; code++) {
+    const here = reference[code] ?? 0;
+    put(mass === 0 ? 0 : Math.min(9, Math.floor((10 * (below + here / 2)) / mass)), code);
+    below += here;
+  }
+  if (!withEnds) return cells;
+  for (let code = 0; code < first; code++) put(10, code);
+  for (let code = first + bins; code < first + bins + 8; code++) put(11, code);
+  put(12, MISSING);
+  return cells;
+}
+
+/**
+ * Drops cells empty on both sides, then pools from the smallest up until each expects ≥ 5 rows in the smaller sample. The
+ * order depends on the two samples' sum only, which keeps the test's null intact.
+ */
+function pool(cells: Cells, nReference: number, nCurrent: number): Cells {
+  const order: number[] = [];
+  for (let i = 0; i < cells.length; i++)
+    if ((cells.reference[i] ?? 0) + (cells.current[i] ?? 0) > 0) order.push(i);
+  const both = (i: number): number => (cells.reference[i] ?? 0) + (cells.current[i] ?? 0);
+  order.sort((a, b) => both(a) - both(b) || a - b);
+  const needed = (EXPECTED_MIN * (nReference + nCurrent)) / Math.min(nReference, nCurrent);
+  const pooled = {
+    reference: new Float64Array(order.length),
+    current: new Float64Array(order.length),
+    length: 0,
+  };
+  let open = false;
+  for (const i of order) {
+    if (!open) pooled.length++;
+    const cell: number = pooled.length - 1;
+    pooled.reference[cell] = (pooled.reference[cell] ?? 0) + (cells.reference[i] ?? 0);
+    pooled.current[cell] = (pooled.current[cell] ?? 0) + (cells.current[i] ?? 0);
+    open = (pooled.reference[cell] ?? 0) + (pooled.current[cell] ?? 0) < needed;
+  }
+  return pooled;
+}
+
+/**
+ * `ks_d`: largest difference of the cumulative shares at bin edges, missing left out (it has a rate of its own). p is the
+ * two-sample asymptotic Kolmogorov tail, conservative on bins.
+ */
+export function ksD(
+  encoding: ContinuousEncoding | OrdinalEncoding,
+  reference: Counts,
+  current: Counts,
+): Divergence {
+  const codes = encoding.kind === "continuous" ? encoding.edges.length + 16 : encoding.values.length;
+  return ksOfCells(reference, current, codes);
+}
+
+/** `score_ks_d`: the same over score bins. */
+export function scoreKsD(reference: Counts, current: Counts): Divergence {
+  return ksOfCells(reference, current, reference.length);
+}
+
+function ksOfCells(reference: Counts, current: Counts, length: number): Divergence {
+  const nReference = sumOf(reference, length);
+  const nCurrent = sumOf(current, length);
+  if (nReference === 0 || nCurrent === 0) return withheld("insufficient", "no values", nReference, nCurrent);
+  let r = 0;
+  let c = 0;
+  let widest = 0;
+  for (let i = 0; i < length; i++) {
+    r += reference[i] ?? NaN;
+    c += current[i] ?? NaN;
+    widest = Math.max(widest, Math.abs(r * nCurrent - c * nReference));
+  }
+  const d = widest / (nReference * nCurrent);
+  const p = kolmogorovSf(d * Math.sqrt((nReference * nCurrent) / (nReference + nCurrent)));
+  return measured(d, p, nReference, nCurrent);
+}
+
+/** How far `ks_d` may fall short of the D of the raw values: the largest smaller-side mass of any one bin. */
+export function ksBinningBound(reference: Counts, current: Counts): number {
+  const nReference = sumOf(reference, MISSING);
+  const nCurrent = sumOf(current, MISSING);
+  let bound = 0;
+  for (let i = 0; i < MISSING; i++)
+    bound = Math.max(bound, Math.min((reference[i] ?? 0) / nReference, (current[i] ?? 0) / nCurrent));
+  return bound;
+}
+
+/**
+ * `w1_over_refstd`: Wasserstein-1 between the histograms over the encoding's reference standard deviation (ddof 0), so that one
+ * unit holds for every version. Inner bins stand at their reference means, ordinals at their values, missing is left out;
+ * overflow stands at the end nearest the range, so with any overflow the value is a lower bound.
+ */
+export function w1OverRefstd(
+  encoding: ContinuousEncoding | OrdinalEncoding,
+  reference: Counts,
+  current: Counts,
+): Divergence {
+  const positions = encoding.kind === "continuous" ? positionsOf(encoding) : encoding.values;
+  const order = encoding.kind === "continuous" ? null : ascending(encoding.values);
+  const length = positions.length;
+  const nReference = sumOf(reference, length);
+  const nCurrent = sumOf(current, length);
+  if (nReference === 0 || nCurrent === 0) return withheld("insufficient", "no values", nReference, nCurrent);
+  if (!(encoding.sd > 0)) return withheld("degenerate", "reference does not vary", nReference, nCurrent);
+  let apart = 0;
+  let gap = 0;
+  for (let i = 0; i + 1 < length; i++) {
+    const code = order?.[i] ?? i;
+    const next = order?.[i + 1] ?? i + 1;
+    gap += (reference[code] ?? NaN) / nReference - (current[code] ?? NaN) / nCurrent;
+    apart += Math.abs(gap) * ((positions[next] ?? NaN) - (positions[code] ?? NaN));
+  }
+  const overflow = encoding.kind === "continuous" && holdsOverflow(encoding, reference, current);
+  const result = measured(apart / encoding.sd, null, nReference, nCurrent);
+  return overflow ? { ...result, atLeast: true } : result;
+}
+
+function holdsOverflow(encoding: ContinuousEncoding, reference: Counts, current: Counts): boolean {
+  const above = 8 + encoding.edges.length;
+  for (let k = 0; k < 8; k++) {
+    if ((reference[k] ?? 0) + (current[k] ?? 0) > 0) return true;
+    if ((reference[above + k] ?? 0) + (current[above + k] ?? 0) > 0) return true;
+  }
+  return false;
+}
+
+function ascending(values: readonly number[]): number[] {
+  return values.map((_, i) => i).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0));
+}
+
+/** Distances of two share vectors (k/n, no smoothing), over all codes, missing included. */
+export type ShareDistance = "js_distance_base2" | "js_distance_natural" | "hellinger" | "tvd" | "l_infinity";
+
+/** The unsmoothed distances on the codes; no p-value exists for them. */
+export function shareDistance(kind: ShareDistance, reference: Counts, current: Counts): Divergence {
+  const nReference = totalOf(reference);
+  const nCurrent = totalOf(current);
+  if (nReference === 0 || nCurrent === 0) return withheld("insufficient", "no rows", nReference, nCurrent);
+  let sum = 0;
+  let most = 0;
+  for (let i = 0; i < reference.length; i++) {
+    const r = (reference[i] ?? NaN) / nReference;
+    const c = (current[i] ?? NaN) / nCurrent;
+    if (r === c) continue;
+    if (kind === "hellinger") sum += (Math.sqrt(r) - Math.sqrt(c)) ** 2;
+    else if (kind === "tvd") sum += Math.abs(r - c);
+    else if (kind === "l_infinity") most = Math.max(most, Math.abs(r - c));
+    else sum += relative(r, (r + c) / 2) + relative(c, (r + c) / 2);
+  }
+  const value = { hellinger: Math.sqrt(sum / 2), tvd: sum / 2, l_infinity: most };
+  const jensenShannon = Math.max(0, sum / 2);
+  if (kind === "js_distance_natural") return measured(Math.sqrt(jensenShannon), null, nReference, nCurrent);
+  if (kind === "js_distance_base2")
+    return measured(Math.sqrt(jensenShannon / Math.LN2), null, nReference, nCurrent);
+  return measured(value[kind], null, nReference, nCurrent);
+}
+
+function relative(share: number, middle: number): number {
+  return share === 0 ? 0 : share * Math.log(share / middle);
+}
+
+function sumOf(counts: Float64Array, length: number): number {
+  let sum = 0;
+  for (let i = 0; i < length; i++) sum += counts[i] ?? NaN;
+  return sum;
+}

@@ -1,0 +1,217 @@
+// Core: what one feature of one window measures against its reference under a profile. A feature that cannot be measured says
+// why and leaves the others alone; nothing here throws.
+import { MISSING, OTHER } from "../../contracts/encoding.ts";
+import type { FeatureEncoding } from "../../contracts/encoding.ts";
+import type { DriftStatistic, DriftStatus, DriftSubject } from "../../contracts/drift.ts";
+import type { Band, DriftProfile, FeatureStatistic } from "../../contracts/drift-profile.ts";
+import { chi2Contingency, ksD, psi10, shareDistance, w1OverRefstd } from "./divergence.ts";
+import type { Divergence } from "./divergence.ts";
+import { twoProportion } from "./distributions.ts";
+import { areCounts, totalOf } from "./histogram.ts";
+import type { Counts } from "./histogram.ts";
+import { ksExact, w1Exact } from "./samples.ts";
+
+/** One feature's counts. Null reference: there is none; null current: it could not be read. `samples` make KS and W1 exact. */
+export type FeatureEvidence = {
+  encoding: FeatureEncoding;
+  reference: Counts | null;
+  current: Counts | null;
+  samples?: { reference: Float64Array; current: Float64Array };
+};
+
+/** A measurement before the window as a whole is judged. `band` null: shown, not judged. `withheld`: why there is no verdict. */
+export type Finding = {
+  subject: DriftSubject;
+  feature: string;
+  statistic: DriftStatistic;
+  value: number | null;
+  p: number | null;
+  atLeast: boolean;
+  nReference: number;
+  nCurrent: number;
+  band: Band | null;
+  withheld: { status: DriftStatus; reason: string } | null;
+};
+
+const DAY_MS = 86_400_000;
+const CYCLE_MS = { day: DAY_MS, week: 7 * DAY_MS } as const;
+
+/** The judging statistic first, then those the profile only reports. */
+export function featureFindings(
+  feature: FeatureEvidence,
+  windowMs: number,
+  profile: DriftProfile,
+): Finding[] {
+  const { encoding, reference, current } = feature;
+  const fault = faultOf(feature);
+  if (fault !== null || reference === null || current === null) {
+    const statistic = profile.features.find((rule) => rule.kinds.includes(encoding.kind))?.statistic;
+    const reason = fault ?? { status: "broken" as const, reason: "no counts" };
+    const band = profile.features[0] ?? profile.one_valued;
+    return [blank(encoding.feature, statistic ?? "psi_10", band, reason)];
+  }
+  const sides = { ...feature, reference, current };
+  const cycle = encoding.kind === "ordinal" ? encoding.cycle : null;
+  const partial = cycle !== null && (windowMs <= 0 || windowMs % CYCLE_MS[cycle] !== 0);
+  const rule = judgeOf(sides, profile);
+  const reported = profile.report.filter(
+    (statistic) => statistic !== rule.statistic && applies(statistic, encoding.kind),
+  );
+  return [rule.statistic, ...reported].map((statistic, place) => {
+    const found = finding(sides, statistic, place === 0 ? rule.band : null, profile.rows_min);
+    if (!partial) return found;
+    const reason = `window is not a whole number of cycles (${cycle})`;
+    return { ...found, value: null, p: null, withheld: { status: "not_evaluated", reason } };
+  });
+}
+
+type Sides = FeatureEvidence & { reference: Counts; current: Counts };
+
+function judgeOf(sides: Sides, profile: DriftProfile): { statistic: FeatureStatistic; band: Band } {
+  if (isOneValued(sides.reference)) return { statistic: "z_two_proportion", band: profile.one_valued };
+  const rows = totalOf(sides.reference);
+  const distinct = profile.features.some((rule) => rule.distinct_max !== undefined) ? distinctOf(sides) : 0;
+  const rule = profile.features.find(
+    (r) =>
+      r.kinds.includes(sides.encoding.kind) &&
+      (r.reference_rows_max === undefined || rows <= r.reference_rows_max) &&
+      (r.distinct_max === undefined || distinct <= r.distinct_max),
+  );
+  // A profile without a rule for this kind still names the pair it would use, and `finding` withholds the verdict.
+  return rule === undefined
+    ? { statistic: "psi_10", band: profile.one_valued }
+    : { statistic: rule.statistic, band: rule };
+}
+
+function finding(sides: Sides, statistic: FeatureStatistic, band: Band | null, rowsMin: number): Finding {
+  const measure = STATISTICS[statistic](sides);
+  const short = Math.min(measure.nReference, measure.nCurrent) < rowsMin;
+  const unsound = measure.value !== null && !Number.isFinite(measure.value);
+  const withheld = ((): Finding["withheld"] => {
+    if (unsound) return { status: "broken", reason: "value is not a number" };
+    if (measure.state === "degenerate") return { status: "degenerate", reason: measure.reason };
+    if (short) return { status: "insufficient", reason: `fewer than ${rowsMin} rows` };
+    if (measure.state === "insufficient") return { status: "insufficient", reason: measure.reason };
+    return null;
+  })();
+  return {
+    subject: "feature",
+    feature: sides.encoding.feature,
+    statistic,
+    value: withheld === null ? measure.value : null,
+    p: withheld === null ? measure.p : null,
+    atLeast: measure.atLeast && withheld === null,
+    nReference: measure.nReference,
+    nCurrent: measure.nCurrent,
+    band,
+    withheld,
+  };
+}
+
+const STATISTICS: Record<FeatureStatistic, (sides: Sides) => Divergence> = {
+  psi_10: (s) => psi10(s.encoding, s.reference, s.current),
+  ks_d: (s) => kolmogorov(s),
+  ks_p: (s) => {
+    const measure = kolmogorov(s);
+    return { ...measure, value: measure.p };
+  },
+  chi2_contingency: (s) => chi2Contingency(s.reference, s.current),
+  z_two_proportion: differs,
+  js_distance_base2: (s) => shareDistance("js_distance_base2", s.reference, s.current),
+  js_distance_natural: (s) => shareDistance("js_distance_natural", s.reference, s.current),
+  hellinger: (s) => shareDistance("hellinger", s.reference, s.current),
+  tvd: (s) => shareDistance("tvd", s.reference, s.current),
+  l_infinity: (s) => shareDistance("l_infinity", s.reference, s.current),
+  w1_over_refstd: wasserstein,
+};
+
+const unordered = (s: Sides): Divergence => ({
+  ...EMPTY,
+  nReference: totalOf(s.reference),
+  nCurrent: totalOf(s.current),
+  state: "degenerate",
+  reason: "nominal values have no order",
+});
+const EMPTY = { value: null, p: null, atLeast: false, nReference: 0, nCurrent: 0 } as const;
+
+function kolmogorov(s: Sides): Divergence {
+  if (s.encoding.kind === "nominal") return unordered(s);
+  const binned = ksD(s.encoding, s.reference, s.current);
+  const exact = s.samples === undefined ? null : ksExact(s.samples.reference, s.samples.current);
+  return exact === null ? binned : { ...binned, value: exact.d, p: exact.p };
+}
+
+function wasserstein(s: Sides): Divergence {
+  if (s.encoding.kind === "nominal") return unordered(s);
+  const binned = w1OverRefstd(s.encoding, s.reference, s.current);
+  const exact = s.samples === undefined ? null : w1Exact(s.samples.reference, s.samples.current);
+  return exact === null || exact.value === null ? binned : { ...binned, value: exact.value, atLeast: false };
+}
+
+/**
+ * Share of rows that differ from the reference's first value, two-proportion test. Missing rows are left out unless the whole
+ * reference is missing: then it is the value.
+ */
+function differs(s: Sides): Divergence {
+  const allMissing = (s.reference[MISSING] ?? 0) > 0 && totalOf(s.reference) === s.reference[MISSING];
+  const first = allMissing ? MISSING : s.reference.findIndex((count) => count > 0);
+  const rows = (counts: Counts): number => totalOf(counts) - (allMissing ? 0 : (counts[MISSING] ?? 0));
+  const nReference = rows(s.reference);
+  const nCurrent = rows(s.current);
+  const kReference = nReference - (s.reference[first] ?? 0);
+  const kCurrent = nCurrent - (s.current[first] ?? 0);
+  const test = twoProportion(kReference, nReference, kCurrent, nCurrent);
+  if (test === null)
+    return { ...EMPTY, nReference, nCurrent, state: "insufficient", reason: "no values to compare" };
+  const value = Math.abs(kCurrent / nCurrent - kReference / nReference);
+  return { value, p: test.p, nReference, nCurrent, state: "measured", atLeast: false, reason: "" };
+}
+
+function isOneValued(reference: Counts): boolean {
+  let codes = 0;
+  for (let code = 0; code < MISSING; code++) if ((reference[code] ?? 0) > 0) codes++;
+  return codes === 1 || (codes === 0 && (reference[MISSING] ?? 0) > 0);
+}
+
+function distinctOf(s: Sides): number {
+  let codes = 0;
+  for (let code = 0; code < MISSING; code++)
+    if ((s.reference[code] ?? 0) + (s.current[code] ?? 0) > 0) codes++;
+  return codes;
+}
+
+function applies(statistic: FeatureStatistic, kind: FeatureEncoding["kind"]): boolean {
+  return (
+    kind !== "nominal" || !(statistic === "ks_d" || statistic === "ks_p" || statistic === "w1_over_refstd")
+  );
+}
+
+/** Why the evidence cannot be measured at all: unread, not counts, or rows in codes the encoding does not have. */
+function faultOf({ encoding, reference, current }: FeatureEvidence): Finding["withheld"] {
+  if (current === null) return { status: "broken", reason: "the window could not be read" };
+  if (reference === null || totalOf(reference) === 0)
+    return { status: "insufficient", reason: "no reference" };
+  if (!areCounts(reference) || !areCounts(current))
+    return { status: "broken", reason: "counts are not counts" };
+  if (encoding.kind === "continuous") {
+    const numbers = [encoding.low, encoding.high, encoding.sd, ...encoding.means];
+    if (encoding.means.length !== encoding.edges.length || !numbers.every(Number.isFinite))
+      return { status: "broken", reason: "the encoding is not sound" };
+  }
+  const codes = encoding.kind === "continuous" ? encoding.edges.length + 16 : encoding.values.length;
+  for (let code = codes; code < MISSING; code++) {
+    if (code === OTHER && encoding.kind === "nominal") continue;
+    if ((reference[code] ?? 0) + (current[code] ?? 0) > 0)
+      return { status: "broken", reason: `rows in code ${code}, which the encoding does not have` };
+  }
+  return null;
+}
+
+function blank(
+  feature: string,
+  statistic: FeatureStatistic,
+  band: Band,
+  withheld: NonNullable<Finding["withheld"]>,
+): Finding {
+  return { ...EMPTY, subject: "feature", feature, statistic, band, withheld };
+}

@@ -1,0 +1,279 @@
+// Core: what a window says about its traffic besides the features' shapes: data quality, scores, volume, labels, segment mix.
+// A rate is always held against the reference's own rate; absence of a reference is `insufficient`, never a zero.
+import { MISSING, OTHER } from "../../contracts/encoding.ts";
+import type { DriftStatistic, DriftStatus } from "../../contracts/drift.ts";
+import type { Band, DriftProfile } from "../../contracts/drift-profile.ts";
+import { chi2Contingency, scoreKsD, scorePsi10 } from "./divergence.ts";
+import { normalSf, twoProportion } from "./distributions.ts";
+import { areCounts, SCORE_BINS, scoreMean, scoreQuantile, totalOf } from "./histogram.ts";
+import type { Counts } from "./histogram.ts";
+import type { FeatureEvidence, Finding } from "./feature-drift.ts";
+import { exceeds, reaches } from "./threshold.ts";
+
+/** k of n rows. */
+export type Share = { k: number; n: number };
+
+export type TrafficEvidence = {
+  profile: DriftProfile;
+  features: readonly FeatureEvidence[];
+  /** Score histograms (1,000 bins) of the reference and the window. */
+  scores?: { reference: Counts | null; current: Counts | null };
+  /** Invalid events of all events. */
+  invalid?: { reference: Share; current: Share };
+  /** Rows now, and what is usual here (`volumeBaseline`). */
+  volume?: { baseline: number | null; current: number };
+  /** Positives of matured labels. */
+  labels?: { reference: Share | null; current: Share };
+  /** Rows by value of a segment feature, same order on both sides. */
+  segments?: readonly { feature: string; reference: Counts; current: Counts }[];
+  /** Importance shares by feature of the previous and the serving version. */
+  importance?: { previous: Readonly<Record<string, number>>; current: Readonly<Record<string, number>> };
+};
+
+/** Findings about data quality, and all others, each family in a stable order. */
+export function trafficFindings(evidence: TrafficEvidence): { quality: Finding[]; other: Finding[] } {
+  return {
+    quality: [
+      ...evidence.features.flatMap((f) => featureQuality(f, evidence.profile)),
+      ...invalidity(evidence),
+    ],
+    other: [
+      ...predictions(evidence),
+      ...volumes(evidence),
+      ...labels(evidence),
+      ...segments(evidence),
+      ...importances(evidence),
+    ],
+  };
+}
+
+/** Rows the volume rule needs, and its band around the baseline (inclusive). */
+const VOLUME = { rowsMin: 200, low: 0.5, high: 2 } as const;
+
+/** Whether a window's volume can carry a judgement: `insufficient` without a baseline, below 200 rows or below half of usual. */
+export function volumeBand(baseline: number | null, current: number): "insufficient" | "ok" | "surge" {
+  if (baseline === null || !(baseline > 0) || !(current >= VOLUME.rowsMin)) return "insufficient";
+  const ratio = current / baseline;
+  if (!reaches(ratio, VOLUME.low)) return "insufficient";
+  return exceeds(ratio, VOLUME.high) ? "surge" : "ok";
+}
+
+/** Same hours needed before their median is the baseline. */
+const SLOTS_MIN = 3;
+
+/** Usual volume: the median of the same hour and weekday, or the mean of all windows while such history is short; null without any. */
+export function volumeBaseline(history: {
+  sameSlot: readonly number[];
+  recent: readonly number[];
+}): number | null {
+  if (history.sameSlot.length >= SLOTS_MIN) {
+    const sorted = [...history.sameSlot].sort((a, b) => a - b);
+    const middle = sorted.length / 2;
+    return ((sorted[Math.ceil(middle) - 1] ?? NaN) + (sorted[Math.floor(middle)] ?? NaN)) / 2;
+  }
+  if (history.recent.length === 0) return null;
+  return history.recent.reduce((sum, rows) => sum + rows, 0) / history.recent.length;
+}
+
+/** Missing, unseen and out-of-range rates of one feature, as its kind has them. */
+function featureQuality({ encoding, reference, current }: FeatureEvidence, profile: DriftProfile): Finding[] {
+  if (reference === null || current === null || !areCounts(reference) || !areCounts(current)) return [];
+  const whole = (counts: Counts): Share => ({ k: counts[MISSING] ?? 0, n: totalOf(counts) });
+  const valued = (counts: Counts, k: number): Share => ({ k, n: totalOf(counts) - (counts[MISSING] ?? 0) });
+  const rates: [keyof DriftProfile["quality"], Share, Share][] = [
+    ["missing_rate", whole(reference), whole(current)],
+  ];
+  if (encoding.kind === "nominal") {
+    const unseen = (counts: Counts): Share => valued(counts, counts[OTHER] ?? 0);
+    rates.push(["unseen_rate", unseen(reference), unseen(current)]);
+  }
+  if (encoding.kind === "continuous") {
+    const outside = (counts: Counts): Share => {
+      let k = 0;
+      for (let level = 0; level < 8; level++)
+        k += (counts[level] ?? 0) + (counts[8 + encoding.edges.length + level] ?? 0);
+      return valued(counts, k);
+    };
+    rates.push(["out_of_range_rate", outside(reference), outside(current)]);
+  }
+  return rates.map(([statistic, r, c]) => rateFinding(encoding.feature, statistic, r, c, profile));
+}
+
+function invalidity({ invalid, profile }: TrafficEvidence): Finding[] {
+  return invalid === undefined
+    ? []
+    : [rateFinding("", "invalid_rate", invalid.reference, invalid.current, profile)];
+}
+
+/** A rate against the reference's rate plus what the profile allows; both rates appear in one unit. */
+function rateFinding(
+  feature: string,
+  statistic: keyof DriftProfile["quality"],
+  reference: Share,
+  current: Share,
+  profile: DriftProfile,
+): Finding {
+  const usual = reference.n > 0 ? reference.k / reference.n : 0;
+  const allowed = profile.quality[statistic];
+  return {
+    subject: "quality",
+    feature,
+    statistic,
+    ...proportion(reference, current, profile.rows_min),
+    value: current.n > 0 ? current.k / current.n : null,
+    band: {
+      by: "effect_and_p",
+      compare: "at_least",
+      watch: usual + allowed.watch,
+      breach: usual + allowed.breach,
+    },
+  };
+}
+
+type Proportion = Pick<Finding, "p" | "atLeast" | "nReference" | "nCurrent" | "withheld">;
+
+function proportion(reference: Share, current: Share, rowsMin: number): Proportion {
+  const sizes = { atLeast: false, nReference: reference.n, nCurrent: current.n };
+  const test = twoProportion(reference.k, reference.n, current.k, current.n);
+  if (test === null || Math.min(reference.n, current.n) < rowsMin)
+    return { ...sizes, p: null, withheld: insufficient(`fewer than ${rowsMin} rows`) };
+  if (Number.isNaN(test.p))
+    return { ...sizes, p: null, withheld: { status: "broken", reason: "no p-value" } };
+  return { ...sizes, p: test.p, withheld: null };
+}
+
+function predictions({ scores, profile }: TrafficEvidence): Finding[] {
+  if (scores === undefined) return [];
+  const { reference, current } = scores;
+  const banded = profile.prediction.map((band) => ({ statistic: band.statistic, band }));
+  const shown = (["score_psi_10", "score_ks_d", "score_mean_shift_sd", "score_p95_shift"] as const)
+    .filter((statistic) => !banded.some((b) => b.statistic === statistic))
+    .map((statistic) => ({ statistic, band: null }));
+  return [...banded, ...shown].map(({ statistic, band }): Finding => {
+    const base = { subject: "prediction", feature: "", statistic, band, atLeast: false } as const;
+    const fault = scoreFault(reference, current, profile.rows_min);
+    if (fault !== null || reference === null || current === null) {
+      const none = { value: null, p: null, nReference: 0, nCurrent: 0 };
+      return { ...base, ...none, withheld: fault ?? insufficient("no scores") };
+    }
+    const sizes = { nReference: totalOf(reference), nCurrent: totalOf(current) };
+    const measure = SCORES[statistic](reference, current);
+    const withheld = measure.value === null ? insufficient("too few rows, or none to compare") : null;
+    return { ...base, ...sizes, ...measure, withheld };
+  });
+}
+
+function scoreFault(reference: Counts | null, current: Counts | null, rowsMin: number): Finding["withheld"] {
+  if (current === null || !areCounts(current, SCORE_BINS))
+    return { status: "broken", reason: "the window's scores could not be read" };
+  if (reference === null) return insufficient("no reference");
+  if (!areCounts(reference, SCORE_BINS))
+    return { status: "broken", reason: "reference scores are not counts" };
+  if (Math.min(totalOf(reference), totalOf(current)) < rowsMin)
+    return insufficient(`fewer than ${rowsMin} rows`);
+  return null;
+}
+
+type Measure = { value: number | null; p: number | null };
+
+const SCORES: Record<
+  "score_psi_10" | "score_ks_d" | "score_mean_shift_sd" | "score_p95_shift",
+  (reference: Counts, current: Counts) => Measure
+> = {
+  score_psi_10: (r, c) => pick(scorePsi10(r, c)),
+  score_ks_d: (r, c) => pick(scoreKsD(r, c)),
+  score_mean_shift_sd: meanShift,
+  score_p95_shift: (r, c) => {
+    const before = scoreQuantile(r, 0.95);
+    const after = scoreQuantile(c, 0.95);
+    return { value: before === null || after === null ? null : after - before, p: null };
+  },
+};
+
+const pick = ({ value, p }: Measure): Measure => ({ value, p });
+
+/** Shift of the mean score in reference standard deviations, signed; p by Welch's z. Null where the reference does not vary. */
+function meanShift(reference: Counts, current: Counts): Measure {
+  const r = momentsOf(reference);
+  const c = momentsOf(current);
+  if (!(r.variance > 0)) return { value: null, p: null };
+  const z = (c.mean - r.mean) / Math.sqrt(r.variance / r.n + c.variance / c.n);
+  return { value: (c.mean - r.mean) / Math.sqrt(r.variance), p: Math.min(1, 2 * normalSf(Math.abs(z))) };
+}
+
+function momentsOf(scores: Counts): { n: number; mean: number; variance: number } {
+  const n = totalOf(scores);
+  let sum = 0;
+  let squares = 0;
+  scores.forEach((count, bin) => {
+    if (count === 0) return;
+    sum += count * scoreMean(bin);
+    squares += count * scoreMean(bin) ** 2;
+  });
+  return { n, mean: sum / n, variance: Math.max(0, squares / n - (sum / n) ** 2) };
+}
+
+function volumes({ volume }: TrafficEvidence): Finding[] {
+  if (volume === undefined) return [];
+  const { baseline, current } = volume;
+  const band = volumeBand(baseline, current);
+  const ratio = baseline !== null && baseline > 0 ? current / baseline : null;
+  const status: { status: DriftStatus; reason: string } = {
+    insufficient: insufficient(
+      ratio === null ? "no usual volume known yet" : "fewer rows than a judgement needs",
+    ),
+    surge: { status: "watch" as const, reason: `more than ${VOLUME.high} times the usual volume` },
+    ok: { status: "steady" as const, reason: "" },
+  }[band];
+  const sizes = { nReference: Math.round(baseline ?? 0), nCurrent: current };
+  return [{ ...plain("volume", "", "volume_ratio"), value: ratio, ...sizes, withheld: status }];
+}
+
+function labels({ labels: shares, profile }: TrafficEvidence): Finding[] {
+  if (shares === undefined) return [];
+  const base = plain("label", "", "label_shift");
+  const { reference, current } = shares;
+  if (reference === null) return [{ ...base, nCurrent: current.n, withheld: insufficient("no reference") }];
+  const band: Band = { by: "effect_and_p", compare: "at_least", ...profile.label_shift };
+  const value =
+    reference.n > 0 && current.n > 0 ? Math.abs(current.k / current.n - reference.k / reference.n) : null;
+  return [{ ...base, ...proportion(reference, current, profile.rows_min), value, band }];
+}
+
+/** Reported, not judged: with much traffic every mix differs significantly, and what the mix does to inputs the features show. */
+function segments({ segments: mixes, profile }: TrafficEvidence): Finding[] {
+  return (mixes ?? []).map(({ feature, reference, current }) => {
+    const mix = chi2Contingency(reference, current);
+    const short = Math.min(mix.nReference, mix.nCurrent) < profile.rows_min || mix.value === null;
+    return {
+      ...plain("segment", feature, "segment_mix_chi2"),
+      value: short ? null : mix.value,
+      p: short ? null : mix.p,
+      nReference: mix.nReference,
+      nCurrent: mix.nCurrent,
+      withheld: short ? insufficient(`fewer than ${profile.rows_min} rows`) : null,
+    };
+  });
+}
+
+/** Half the summed absolute change of the importance shares (0…1), reported when versions succeed each other. */
+function importances({ importance }: TrafficEvidence): Finding[] {
+  if (importance === undefined) return [];
+  const { previous, current } = importance;
+  const base = plain("prediction", "", "importance_shift");
+  const names = [...new Set([...Object.keys(previous), ...Object.keys(current)])];
+  if (Object.keys(previous).length === 0 || Object.keys(current).length === 0)
+    return [{ ...base, withheld: insufficient("importance is not known for both versions") }];
+  const change = names.reduce((sum, name) => sum + Math.abs((current[name] ?? 0) - (previous[name] ?? 0)), 0);
+  return [{ ...base, value: change / 2 }];
+}
+
+const insufficient = (reason: string): { status: DriftStatus; reason: string } => ({
+  status: "insufficient",
+  reason,
+});
+
+function plain(subject: Finding["subject"], feature: string, statistic: DriftStatistic): Finding {
+  const none = { value: null, p: null, atLeast: false, nReference: 0, nCurrent: 0 };
+  return { subject, feature, statistic, ...none, band: null, withheld: null };
+}
