@@ -1,6 +1,7 @@
 // Ports of recording: what the recorder and the reconciliation need from streams, facts and the rest of the world. Times are ms since the
 // epoch, UTC; who fills them is known to the wiring only.
 import type { StreamKind } from "../contracts/event.ts";
+import type { Gap, ParkedRow } from "./core/reconciliation.ts";
 import type { EntryRead, Refused, WatermarkMark } from "./core/recording.ts";
 import type { StreamProgress } from "./core/watermark.ts";
 
@@ -63,4 +64,22 @@ export interface ReadsProgress {
   standing(): Promise<readonly StreamStanding[]>;
   /** Removes what every group has settled and is older than the replay slack; returns entries removed. */
   trim(by: { readonly replaySlackMs: number }): Promise<number>;
+}
+
+/** A dead letter as reconciliation sees it: the rows in it are accounted for. */
+export type LetterStanding = {
+  readonly stream: string;
+  readonly entryId: string;
+  readonly reason: string;
+  readonly rows: number;
+  readonly parked: readonly ParkedRow[];
+};
+
+export interface ReadsSequences {
+  /** Missing sequence numbers of every producer recorded within the last `windowMs`; younger than `graceMs` they may be on their way. */
+  gaps(by: {
+    readonly windowMs: number;
+    readonly graceMs: number;
+  }): Promise<{ readonly producers: number; readonly gaps: readonly Gap[] }>;
+  letters(by: { readonly windowMs: number }): Promise<readonly LetterStanding[]>;
 }
