@@ -1,0 +1,57 @@
+// commands/clickhouse: the door `flyball clickhouse`. It prints one JSON line when ready and drains on SIGTERM or SIGINT.
+import { join } from "node:path";
+import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
+
+type Flags = {
+  path?: string;
+  host: string;
+  port: number;
+  user: string;
+  password?: string;
+  sessions: number;
+  allowFiles?: boolean;
+};
+
+/** Adds the command to the program. */
+export function register(program: Command): void {
+  program
+    .command("clickhouse")
+    .description("run the embedded ClickHouse engine behind the ClickHouse HTTP interface")
+    .option("--path <directory>", "where its tables live (default: .flyball/clickhouse)")
+    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option("--port <number>", "port to listen on, 0 for a free one", whole, 8123)
+    .option("--user <name>", "user, when a password is set", "default")
+    .option("--password <password>", "password (default: FLYBALL_CLICKHOUSE_PASSWORD; none on loopback)")
+    .option("--sessions <number>", "statements that run side by side", whole, 4)
+    .option("--allow-files", "let statements read and write files, networks and commands")
+    .action(async (flags: Flags) => {
+      const { runClickhouse } = await import("../http/clickhouse-process.ts");
+      const password = flags.password ?? process.env["FLYBALL_CLICKHOUSE_PASSWORD"];
+      const running = await runClickhouse({
+        path: flags.path ?? join(process.env["FLYBALL_HOME"] ?? ".flyball", "clickhouse"),
+        host: flags.host,
+        port: flags.port,
+        user: flags.user,
+        sessions: flags.sessions,
+        allowFiles: flags.allowFiles === true,
+        ...(password === undefined ? {} : { password }),
+      });
+      process.stdout.write(
+        `${JSON.stringify({ ready: true, host: flags.host, port: running.port, pid: process.pid })}\n`,
+      );
+      let ending = false;
+      const end = () => {
+        if (ending) return;
+        ending = true;
+        void running.close().then(() => process.exit(0));
+      };
+      process.on("SIGTERM", end);
+      process.on("SIGINT", end);
+    });
+}
+
+function whole(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("expected a whole number");
+  return Number(text);
+}
