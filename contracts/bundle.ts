@@ -1,6 +1,6 @@
 // Words: the bundle (SPEC §3), a model version as it lies on disk, written once. File names are an allow list.
 import { z } from "zod";
-import { Semver } from "./feature-contract.ts";
+import { FeatureContract, Semver } from "./feature-contract.ts";
 
 export const BUNDLE_FILES = [
   "model.onnx",
@@ -73,12 +73,20 @@ export type Positive = z.infer<typeof Positive>;
 
 export const Preprocessor = z.strictObject({
   v: z.literal(1),
-  contract: z.strictObject({ name: z.string(), version: Semver, digest: z.string() }),
+  /** The contract itself lies in the bundle too: a model must be servable when the contract's file is long gone. */
+  contract: z.strictObject({
+    name: z.string(),
+    version: Semver,
+    digest: z.string(),
+    definition: FeatureContract,
+  }),
   /** Digest of the encoding; the encoding itself follows so that a bundle is self-contained. */
   encoding_digest: z.string(),
   encoding: z.unknown(),
   feed: Feed,
   positive: Positive,
+  /** What per-prediction contributions need (src/core/training/explain.ts); absent for models made elsewhere. */
+  explainer: z.unknown().optional(),
 });
 export type Preprocessor = z.infer<typeof Preprocessor>;
 

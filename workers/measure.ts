@@ -32,7 +32,7 @@ export interface MeasurePorts {
   readonly snapshots: KeepsSnapshots;
   readonly outcomes: ReadsOutcomes;
   readonly measures: KeepsMeasures;
-  readonly registry: ReadsRegistry & { contract(model: string, version: string): Promise<FeatureContract> };
+  readonly registry: ReadsRegistry;
   readonly progress: Progress;
   readonly log: Log;
 }
@@ -108,7 +108,7 @@ const judge = async (
   const measured = [];
   for (const snapshot of due) {
     const bundle = await ports.registry.bundle(model, snapshot.version);
-    const contract = await ports.registry.contract(model, snapshot.version);
+    const contract = bundle.preprocessor.contract.definition;
     const measurement: WindowMeasurement = {
       snapshot,
       windowMs: sizeMs,
@@ -183,7 +183,7 @@ const measureMatured = async (
   const versions = await ports.registry.versions(model);
   const newest = versions.at(-1);
   if (newest === undefined) return;
-  const contract = await ports.registry.contract(model, newest);
+  const contract = (await ports.registry.bundle(model, newest)).preprocessor.contract.definition;
   const horizonMs = durationMs(contract.label_maturity.horizon);
   const done = `matured:${model}`;
   const maturedMs = (await ports.progress.get(done)) ?? by.firstMs;

@@ -7,14 +7,13 @@ import { closedWindows, snapshotsOf, sumOf } from "../src/core/window.ts";
 import { windowStart } from "../src/core/time.ts";
 import type { ServiceConfig } from "../contracts/config.ts";
 import type { Snapshot, WindowFlag } from "../contracts/snapshot.ts";
-import type { FeatureContract } from "../contracts/feature-contract.ts";
 import type { SegmentKey, WindowContent } from "../contracts/counts.ts";
 import type { KeepsSnapshots, Log, Progress, ReadsRegistry, ReadsTraffic } from "../src/ports.ts";
 
 export interface RollPorts {
   readonly traffic: ReadsTraffic;
   readonly snapshots: KeepsSnapshots;
-  readonly registry: ReadsRegistry & { contract(model: string, version: string): Promise<FeatureContract> };
+  readonly registry: ReadsRegistry;
   readonly progress: Progress;
   readonly log: Log;
 }
@@ -66,7 +65,7 @@ const segmentsOf = async (ports: RollPorts, model: string): Promise<SegmentKey[]
   const newest = versions.at(-1);
   if (newest === undefined) return [];
   const bundle = await ports.registry.bundle(model, newest);
-  return segmentKeys(await ports.registry.contract(model, newest), bundle.encoding);
+  return segmentKeys(bundle.preprocessor.contract.definition, bundle.encoding);
 };
 
 const rollWindow = async (

@@ -1,0 +1,244 @@
+// Stage: train. Fits, calibrates, evaluates and publishes one bundle, from a frozen dataset or from labelled production windows; the
+// two differ only in where rows come from. Idempotent by what it learns from: same rows, parameters and seed give the same model
+// bytes. It never looks at the test rows before the end, and a version once published never changes.
+import type { BundleMetadata, Metrics, Reference } from "../../contracts/bundle.ts";
+import type { Encoding } from "../../contracts/encoding.ts";
+import type { FeatureContract } from "../../contracts/feature-contract.ts";
+import { OVERFLOW } from "../../contracts/encoding.ts";
+import { canonicalJson, sha256Hex } from "../core/canonical.ts";
+import { encodingDigest } from "../core/encode.ts";
+import { emptyCounts, scoreBin, SCORE_BINS, toSparse } from "../core/histogram.ts";
+import { exportOnnx, INPUT, OUTPUT } from "../core/onnx-graph.ts";
+import { maxF1Threshold, metricsOf } from "../core/performance.ts";
+import { isoOf } from "../core/time.ts";
+import { explainerOf } from "../core/training/explain.ts";
+import { fitModel, predictFitted, type Family, type TrainingParameters } from "../core/training/fit-model.ts";
+import type { Crew } from "../core/training/kernel.ts";
+import { takeRows, type TrainingMatrix } from "../core/training/matrix.ts";
+import { randomSplit, temporalSplit } from "../core/training/split.ts";
+
+export interface PublishesBundles {
+  nextVersion(model: string, contractMajor: number): Promise<string>;
+  publish(content: {
+    "model.onnx": Uint8Array;
+    "preprocessor.json": string;
+    "metrics.json": string;
+    "calibration_data.csv": string;
+    "reference.json": string;
+    "metadata.yaml": string;
+  }): Promise<string>;
+}
+
+export interface TrainJob {
+  readonly contract: FeatureContract;
+  readonly contractDigest: string;
+  readonly encoding: Encoding;
+  readonly matrix: TrainingMatrix;
+  /** Ascending, or null where row order is time. */
+  readonly timesMs: Float64Array | null;
+  /** Rows from elsewhere to test on; then `matrix` is parted into fit and calibrate only. */
+  readonly test: { readonly matrix: TrainingMatrix; readonly dataset: string } | null;
+  readonly family: Family;
+  readonly parameters: TrainingParameters;
+  readonly split: "temporal" | "random";
+  readonly seed: number;
+  readonly search: number;
+  readonly source: BundleMetadata["provenance"]["source"];
+  /** Digest of the rows learned from. */
+  readonly dataset: string;
+  readonly parent: string | null;
+  readonly createdAt: string;
+  readonly crew?: Crew;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export type Trained =
+  | {
+      readonly ok: true;
+      readonly model: string;
+      readonly version: string;
+      readonly path: string;
+      readonly metrics: { test: Metrics };
+    }
+  | { readonly ok: false; readonly refused: string; readonly detail: string };
+
+const FRACTIONS = { fit: 0.6, calibrate: 0.2, test: 0.2 };
+/** Fewer test rows than this say nothing about a model. */
+const TEST_ROWS_MIN = 50;
+/** Rows of the calibration slice kept beside the model, enough to draw its curve. */
+const CALIBRATION_ROWS_MAX = 100_000;
+/** Above this share of a feature in overflow codes the encoding no longer resolves it. */
+const OVERFLOW_SHARE_MAX = 0.05;
+
+/** Trains and publishes; a refusal is a value with its reason. */
+export const train = async (registry: PublishesBundles, job: TrainJob): Promise<Trained> => {
+  const exhausted = job.source === "production" ? exhaustedFeature(job.encoding, job.matrix) : null;
+  if (exhausted !== null) return { ok: false, refused: "encoding_exhausted", detail: exhausted };
+  const parts = partsOf(job);
+  if (parts.test.rows < TEST_ROWS_MIN || parts.calibrate.rows < TEST_ROWS_MIN)
+    return {
+      ok: false,
+      refused: "too_few_rows",
+      detail: `${job.matrix.rows} rows leave ${parts.test.rows} to test on`,
+    };
+  const fitted = fitModel({
+    encoding: job.encoding,
+    family: job.family,
+    parameters: job.parameters,
+    seed: job.seed,
+    search: job.search,
+    fit: parts.fit,
+    stop: parts.stop,
+    calibrate: parts.calibrate,
+    ...(job.crew === undefined ? {} : { crew: job.crew }),
+    ...(job.onProgress === undefined ? {} : { onProgress: job.onProgress }),
+  });
+  if ("refused" in fitted) return { ok: false, refused: fitted.refused, detail: fitted.detail };
+  const calibration = predictFitted(fitted.model, parts.calibrate);
+  const threshold = thresholdOf(job.contract, parts.calibrate.label, calibration);
+  const scores = predictFitted(fitted.model, parts.test);
+  const test = metricsOf(parts.test.label, scores, threshold);
+  const onnx = exportOnnx(fitted.model, job.encoding);
+  const { name } = job.contract;
+  const version = await registry.nextVersion(name, Number(job.contract.version.split(".")[0]));
+  const contract = { name, version: job.contract.version, digest: job.contractDigest };
+  const digest = encodingDigest(job.encoding);
+  const metadata: BundleMetadata = {
+    v: 1,
+    model: name,
+    version,
+    family: job.family,
+    created_at: job.createdAt,
+    seed: job.seed,
+    contract,
+    encoding_digest: digest,
+    threshold,
+    calibrator: fitted.model.calibrator.kind,
+    parameters: fitted.parameters,
+    provenance: {
+      source: job.source,
+      dataset: job.dataset,
+      test_dataset: job.test?.dataset ?? null,
+      ...spanOf(job.timesMs),
+      rows: { fit: parts.fit.rows + parts.stop.rows, calibrate: parts.calibrate.rows, test: parts.test.rows },
+      split: job.test === null ? job.split : "given",
+      parent: job.parent,
+    },
+    model_digest: sha256Hex(onnx),
+  };
+  const path = await registry.publish({
+    "model.onnx": onnx,
+    "preprocessor.json": pretty({
+      v: 1,
+      contract: { ...contract, definition: job.contract },
+      encoding_digest: digest,
+      encoding: job.encoding,
+      feed: { layout: "vector", input: INPUT, values: "raw", batch: null },
+      positive: { output: OUTPUT, index: null },
+      explainer: explainerOf(fitted.model),
+    }),
+    "metrics.json": pretty({
+      test,
+      calibration: metricsOf(parts.calibrate.label, calibration, threshold),
+      importance: fitted.importance,
+    }),
+    "calibration_data.csv": calibrationCsv(parts.calibrate.label, calibration),
+    "reference.json": pretty(referenceOf(job, parts, { calibration, scores, digest })),
+    // JSON is YAML, and canonical JSON has one spelling.
+    "metadata.yaml": pretty(metadata),
+  });
+  return { ok: true, model: name, version, path, metrics: { test } };
+};
+
+type Parts = Readonly<Record<"fit" | "stop" | "calibrate" | "test", TrainingMatrix>>;
+
+const partsOf = (job: TrainJob): Parts => {
+  const { matrix, test } = job;
+  const fractions = test === null ? FRACTIONS : { fit: 0.75, calibrate: 0.25, test: 0 };
+  const sets =
+    job.split === "random"
+      ? randomSplit(matrix.rows, job.seed, fractions)
+      : temporalSplit(matrix.rows, job.timesMs, fractions);
+  return {
+    fit: takeRows(matrix, sets.fit),
+    stop: takeRows(matrix, sets.stop),
+    calibrate: takeRows(matrix, sets.calibrate),
+    test: test?.matrix ?? takeRows(matrix, sets.test),
+  };
+};
+
+/**
+ * A threshold found on scores lies a hair below one of them: the served float32 of that score may be the smaller, and a whole
+ * plateau of an isotonic calibrator would change sides.
+ */
+const thresholdOf = (contract: FeatureContract, label: Uint8Array, p: Float64Array): number => {
+  const { threshold } = contract.evaluation;
+  if (threshold !== "max_f1") return threshold;
+  const best = maxF1Threshold(label, p)?.threshold ?? 0.5;
+  return Math.max(1e-5, Math.floor((best - 2e-6) * 1e5) / 1e5);
+};
+
+/** Names the first feature whose values have left the encoding's range for too large a share of rows. */
+const exhaustedFeature = (encoding: Encoding, matrix: TrainingMatrix): string | null => {
+  for (const [at, feature] of encoding.features.entries()) {
+    if (feature.kind !== "continuous") continue;
+    const codes = matrix.codes[at];
+    if (codes === undefined) continue;
+    const high = OVERFLOW + feature.edges.length;
+    let outside = 0;
+    for (const code of codes) if (code < OVERFLOW || (code >= high && code < high + OVERFLOW)) outside++;
+    const share = outside / Math.max(1, matrix.rows);
+    if (share > OVERFLOW_SHARE_MAX)
+      return `${feature.feature}: ${(100 * share).toFixed(1)} % of rows lie outside the encoding's range (at most ${100 * OVERFLOW_SHARE_MAX} %)`;
+  }
+  return null;
+};
+
+const spanOf = (timesMs: Float64Array | null): { from: string | null; to: string | null } => {
+  const first = timesMs?.[0];
+  const last = timesMs?.[timesMs.length - 1];
+  return {
+    from: first === undefined ? null : isoOf(Math.floor(first)),
+    to: last === undefined ? null : isoOf(Math.floor(last)),
+  };
+};
+
+/** Features are counted over all rows learned from; scores only over rows the model was not fitted on. */
+const referenceOf = (
+  job: TrainJob,
+  parts: Parts,
+  by: { calibration: Float64Array; scores: Float64Array; digest: string },
+): Reference => {
+  const scores = [emptyCounts(SCORE_BINS), emptyCounts(SCORE_BINS)] as const;
+  const addScores = (label: Uint8Array, p: Float64Array): void =>
+    p.forEach((value, row) => {
+      const counts = scores[label[row] === 1 ? 1 : 0];
+      const bin = scoreBin(value);
+      counts[bin] = (counts[bin] ?? 0) + 1;
+    });
+  addScores(parts.calibrate.label, by.calibration);
+  addScores(parts.test.label, by.scores);
+  const features = job.encoding.features.map((feature, at): [string, [number, number][]] => {
+    const counts = emptyCounts();
+    for (const code of job.matrix.codes[at] ?? []) counts[code] = (counts[code] ?? 0) + 1;
+    return [feature.feature, toSparse(counts)];
+  });
+  return {
+    v: 1,
+    encoding_digest: by.digest,
+    n: job.matrix.rows,
+    positives: job.matrix.label.reduce((sum, label) => sum + label, 0),
+    ...spanOf(job.timesMs),
+    features: Object.fromEntries(features),
+    scores: { negative: toSparse(scores[0]), positive: toSparse(scores[1]) },
+  };
+};
+
+const calibrationCsv = (label: Uint8Array, p: Float64Array): string => {
+  const every = Math.max(1, Math.ceil(p.length / CALIBRATION_ROWS_MAX));
+  const lines = ["probability,label"];
+  for (let row = 0; row < p.length; row += every) lines.push(`${p[row] ?? ""},${label[row] ?? ""}`);
+  return `${lines.join("\n")}\n`;
+};
+
+const pretty = (value: unknown): string => `${canonicalJson(value)}\n`;
