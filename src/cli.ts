@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+// cli: the door of the `flyball` command. Each command registers itself from src/commands; nothing else is decided here.
+// Exit 0 done, 1 refused or failed with the reason on stderr, 2 usage.
+import { Command, CommanderError } from "commander";
+import { register as registerClickhouse } from "./commands/clickhouse.ts";
+import { register as registerMigrate } from "./commands/migrate.ts";
+
+const program = new Command("flyball").description("a governor for models in production").exitOverride();
+for (const register of [registerClickhouse, registerMigrate]) register(program);
+for (const command of program.commands) command.exitOverride();
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else {
+    process.stderr.write(`${reasonOf(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** The message and those beneath it: the first says what was being done, the last why it failed. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;
+}
