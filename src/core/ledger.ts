@@ -52,19 +52,20 @@ export const verifyChain = (
 ): ChainVerdict => {
   const [first] = chainProblems(entries, anchors);
   if (first !== undefined) return { ok: false, ...first };
-  const last = entries.at(-1);
-  return {
-    ok: true,
-    head: { seq: last?.seq ?? 0, generation: last?.generation ?? 0, hash: last?.hash ?? GENESIS },
-  };
+  const { seq, generation, hash } = entries.at(-1) ?? EMPTY_HEAD;
+  return { ok: true, head: { seq, generation, hash } };
 };
+
+/** The head of a ledger without entries. */
+export const EMPTY_HEAD: Head = { seq: 0, generation: 0, hash: GENESIS };
 
 /** Lists every problem of a chain: each entry against its own hash and the one before it, then each anchor. */
 export const chainProblems = (
   entries: readonly LedgerEntry[],
   anchors: readonly Anchor[] = [],
+  after: Head = EMPTY_HEAD,
 ): readonly ChainProblem[] => {
-  let before: Head = { seq: 0, generation: 0, hash: GENESIS };
+  let before = after;
   const problems: ChainProblem[] = [];
   for (const entry of entries) {
     problems.push(...entryProblems(entry, before));
