@@ -132,6 +132,8 @@ export const BundleMetadata = z.strictObject({
     split: z.enum(["temporal", "random", "given", "none"]),
     /** The version whose decision asked for this training, if any. */
     parent: z.string().nullable(),
+    /** The training of the ledger that made it; null for trainings by hand. */
+    training_id: z.string().nullable().default(null),
   }),
   /** SHA-256 of model.onnx. */
   model_digest: z.string(),

@@ -47,6 +47,8 @@ export interface TrainJob {
   /** Digest of the rows learned from. */
   readonly dataset: string;
   readonly parent: string | null;
+  /** The training of the ledger this is, if any. */
+  readonly trainingId: string | null;
   readonly createdAt: string;
   readonly crew?: Crew;
   readonly onProgress?: (done: number, total: number) => void;
@@ -123,6 +125,7 @@ export const train = async (registry: PublishesBundles, job: TrainJob): Promise<
       rows: { fit: parts.fit.rows + parts.stop.rows, calibrate: parts.calibrate.rows, test: parts.test.rows },
       split: job.test === null ? job.split : "given",
       parent: job.parent,
+      training_id: job.trainingId,
     },
     model_digest: sha256Hex(onnx),
   };
