@@ -43,6 +43,8 @@ export type Reason = z.infer<typeof Reason>;
 /** What the governor remembers from one decision to the next: the explicit state of `decide`. */
 export const Memory = z.strictObject({
   v: z.literal(1),
+  /** The promoted version all below speaks of; when another one serves, what was remembered of the old one is dropped. */
+  production: z.string().nullable(),
   /** Verdicts of the last decision windows, OLDEST FIRST, at most 16. */
   verdicts: z.array(DriftVerdict),
   /** Open drift quarantines and how many later breached, matured windows each has seen. */

@@ -1,0 +1,224 @@
+// Core: the policy's rules applied. The first rule whose condition holds decides; under every policy some floors stand that no
+// rule can lift (a promotion without passed gates, a rollback to nobody). Writes the explanation: reasons, sentence, alerts.
+// A move that a floor forbids becomes HOLD and says so.
+import type { Action, Decision, Memory, Reason } from "../../contracts/decision.ts";
+import type { PolicyRule } from "../../contracts/policy.ts";
+import { recordOf, type Assessment, type DecisionInputs } from "./assess.ts";
+import { contextOf, fillIn } from "./decide-signals.ts";
+import { allPass } from "./gates.ts";
+import { isSignal, type Signal, type Signals } from "./signals.ts";
+import { round9 } from "./threshold.ts";
+
+/** What the rules say, before it is sealed with digests. */
+export interface Ruling {
+  readonly action: Action;
+  readonly rule: string;
+  readonly version: string | null;
+  readonly reasons: Reason[];
+  readonly sentence: string;
+}
+
+/** Finds the rule that decides and what it means. */
+export const applyRules = (inputs: DecisionInputs, at: Assessment, signals: Signals): Ruling => {
+  const { policy } = inputs;
+  const context = contextOf(signals);
+  const rule = policy.rules.find(({ when }) => policy.conditions.get(when)?.(context) === true);
+  if (rule === undefined) return noRule();
+  const forbidden = floorUnder(rule.action, inputs, at, signals);
+  const reasons = reasonsOf(rule, signals);
+  if (forbidden !== null)
+    return {
+      action: "HOLD",
+      rule: rule.name,
+      version: null,
+      reasons: [...reasons, reason("floor", rule.action, forbidden)],
+      sentence: `Nothing is changed: rule ${rule.name} asks for ${rule.action}, but ${forbidden}.`,
+    };
+  const said = fillIn(rule.sentence, signals);
+  return {
+    action: rule.action,
+    rule: rule.name,
+    version: versionOf(rule.action, inputs, at),
+    reasons: [...reasons, ...autonomyReason(rule.action, inputs)],
+    sentence: isMove(rule.action) && policy.autonomy !== "act" ? `${OUTCOME[policy.autonomy]} ${said}` : said,
+  };
+};
+
+const OUTCOME = {
+  observe: "Observed only, not carried out:",
+  recommend: "Recommended, not carried out:",
+} as const;
+
+const isMove = (action: Action): boolean =>
+  action !== "NONE" && action !== "HOLD" && action !== "SYSTEM_ERROR";
+
+const noRule = (): Ruling => ({
+  action: "HOLD",
+  rule: "no_rule",
+  version: null,
+  reasons: [reason("rules", null, "no rule of the policy holds")],
+  sentence: "Nothing is changed: no rule of the policy applies to this evidence.",
+});
+
+const reason = (signal: string, value: Reason["value"], detail: string): Reason => ({
+  signal,
+  value,
+  threshold: null,
+  n: null,
+  detail,
+});
+
+const reasonsOf = (rule: PolicyRule, signals: Signals): Reason[] =>
+  rule.because.filter(isSignal).map((name) => {
+    const { value, threshold, n, detail } = signals[name];
+    return {
+      signal: name,
+      value: typeof value === "number" ? round9(value) : typeof value === "boolean" ? String(value) : value,
+      threshold: threshold === null ? null : round9(threshold),
+      n,
+      detail,
+    };
+  });
+
+const autonomyReason = (action: Action, { policy }: DecisionInputs): Reason[] =>
+  isMove(action) && policy.autonomy !== "act"
+    ? [reason("autonomy.level", policy.autonomy, `${action} is recorded, not carried out`)]
+    : [];
+
+/** Why an action may not be, whatever the policy says; null when it may. */
+const floorUnder = (
+  action: Action,
+  { evidence, governance }: DecisionInputs,
+  { candidate, window, retraining }: Assessment,
+  signals: Signals,
+): string | null => {
+  if (isMove(action) && signals["frozen.active"].value === true) return "the model is frozen";
+  switch (action) {
+    case "NONE":
+    case "HOLD":
+    case "SYSTEM_ERROR":
+      return null;
+    case "QUARANTINE":
+      if (window.quarantined) return "the window is under quarantine already";
+      return window.quality.length + window.drifted.length > 0 ? null : "nothing in the window is breached";
+    case "RETRAIN":
+      return retraining.missing.length === 0 ? null : `it waits for ${retraining.missing.join("; ")}`;
+    case "SHADOW":
+      if (candidate !== null) return `${candidate.version} already shadows`;
+      return recordOf(governance, evidence.waiting)?.state === "TRAINING"
+        ? null
+        : "no version waits to shadow";
+    case "PROMOTE":
+      if (candidate === null) return "there is no candidate";
+      return allPass(candidate.gates) ? null : "not every gate passes";
+    case "REJECT":
+      return candidate === null ? "there is no candidate" : null;
+    case "ROLLBACK":
+      return governance.standby === null ? "there is no STANDBY to return to" : null;
+  }
+};
+
+const versionOf = (
+  action: Action,
+  { evidence, governance }: DecisionInputs,
+  { candidate }: Assessment,
+): string | null => {
+  switch (action) {
+    case "PROMOTE":
+    case "REJECT":
+      return candidate?.version ?? null;
+    case "SHADOW":
+      return evidence.waiting;
+    case "ROLLBACK":
+      return governance.promoted;
+    case "NONE":
+    case "HOLD":
+    case "QUARANTINE":
+    case "RETRAIN":
+    case "SYSTEM_ERROR":
+      return null;
+  }
+};
+
+/** The memory after the decision: rejections in a row, and a drift quarantine to follow. */
+export const remember = (ruling: Ruling, { evidence, policy }: DecisionInputs, at: Assessment): Memory => {
+  const { memory } = at;
+  const rejects =
+    policy.autonomy !== "act"
+      ? memory.consecutive_rejects
+      : ruling.action === "REJECT"
+        ? memory.consecutive_rejects + 1
+        : ruling.action === "PROMOTE"
+          ? 0
+          : memory.consecutive_rejects;
+  const opens = ruling.action === "QUARANTINE" && at.window.quality.length === 0;
+  const { start, end } = evidence.window;
+  return {
+    ...memory,
+    consecutive_rejects: rejects,
+    open_quarantines: opens
+      ? [...memory.open_quarantines, { window_start: start, window_end: end, kind: "drift", persisted: 0 }]
+      : memory.open_quarantines,
+  };
+};
+
+/** The window a QUARANTINE is about; ill data outranks drift, because it explains it. */
+export const quarantineOf = (
+  ruling: Ruling,
+  { evidence }: DecisionInputs,
+  { window }: Assessment,
+  signals: Signals,
+): Decision["quarantine"] => {
+  if (ruling.action !== "QUARANTINE") return null;
+  const ill = window.quality.length > 0;
+  return {
+    kind: ill ? "data_quality" : "drift",
+    window_start: evidence.window.start,
+    window_end: evidence.window.end,
+    detail: String(signals[ill ? "window.quality" : "window.drift"].value),
+  };
+};
+
+/** The alerts that are due: their condition holds and the alert clock has run since they were last raised. */
+export const dueAlerts = (
+  ruling: Ruling,
+  { evidence, policy }: DecisionInputs,
+  signals: Signals,
+  memory: Memory,
+): { alerts: Decision["alerts"]; memory: Memory } => {
+  const decided = (value: string): Signal => ({ value, threshold: null, n: null, detail: "" });
+  const rejects = { ...signals["rejects.consecutive"], value: memory.consecutive_rejects };
+  const known: Signals = { ...signals, "rejects.consecutive": rejects };
+  const context = contextOf({
+    ...known,
+    "decision.action": decided(ruling.action),
+    "decision.rule": decided(ruling.rule),
+  });
+  const due = policy.alerts.filter(({ name, when }) => {
+    const last = memory.last_alert_at[name];
+    const ready = last === undefined || Date.parse(evidence.now) - Date.parse(last) >= policy.ms.alert;
+    return ready && policy.conditions.get(when)?.(context) === true;
+  });
+  return {
+    alerts: due.map(({ name, severity, detail, value, threshold }) => ({
+      alert: name,
+      severity,
+      detail: fillIn(detail, known),
+      value: numberOf(known, value),
+      threshold: numberOf(known, threshold),
+    })),
+    memory: {
+      ...memory,
+      last_alert_at: {
+        ...memory.last_alert_at,
+        ...Object.fromEntries(due.map(({ name }) => [name, evidence.now])),
+      },
+    },
+  };
+};
+
+const numberOf = (signals: Signals, name: string | null): number | null => {
+  if (name === null || !isSignal(name)) return null;
+  const { value } = signals[name];
+  return typeof value === "number" ? round9(value) : null;
+};
