@@ -44,7 +44,7 @@ const withheld = (
 /**
  * `psi_10`: Σ (c−r)·ln(c/r). A continuous feature's inner bins fall into 10 groups of equal reference mass; all low overflow is
  * one cell, all high overflow another, missing a third; categories stand as they are. p is the larger of the PSI's own null
- * (`psiNullQuantile`) and the χ² test on the same cells, because the first alone is too bold on cells that expect few rows.
+ * (`psiNullQuantile`) and the χ² test's on the same cells: both are asymptotic, and the larger is bolder than neither.
  */
 export function psi10(encoding: FeatureEncoding, reference: Counts, current: Counts): Divergence {
   if (encoding.kind !== "continuous") return psiOfCells({ reference, current, length: CODES });
@@ -114,10 +114,12 @@ function groupCells(
   bins: number,
   withEnds: boolean,
 ): Cells {
-  const cells = { reference: new Float64Array(13), current: new Float64Array(13), length: 13 };
+  const before = new Float64Array(13);
+  const after = new Float64Array(13);
+  const cells = { reference: before, current: after, length: 13 };
   const put = (cell: number, code: number): void => {
-    cells.reference[cell] = (cells.reference[cell] ?? 0) + (reference[code] ?? 0);
-    cells.current[cell] = (cells.current[cell] ?? 0) + (current[code] ?? 0);
+    before[cell] = (before[cell] ?? 0) + (reference[code] ?? 0);
+    after[cell] = (after[cell] ?? 0) + (current[code] ?? 0);
   };
   let mass = 0;
   for (let code = first; code < first + bins; code++) mass += reference[code] ?? 0;
@@ -139,19 +141,23 @@ function groupCells(
  * order depends on the two samples' sum only, which keeps the test's null intact.
  */
 function pool(cells: Cells, nReference: number, nCurrent: number): Cells {
-  const order: number[] = [];
-  for (let i = 0; i < cells.length; i++)
-    if ((cells.reference[i] ?? 0) + (cells.current[i] ?? 0) > 0) order.push(i);
-  const both = (i: number): number => (cells.reference[i] ?? 0) + (cells.current[i] ?? 0);
-  order.sort((a, b) => both(a) - both(b) || a - b);
+  // One number a cell, its rows first and its place second: a typed array sorts these without a comparison function.
+  const keys = new Float64Array(cells.length);
+  let filled = 0;
+  for (let i = 0; i < cells.length; i++) {
+    const rows = (cells.reference[i] ?? 0) + (cells.current[i] ?? 0);
+    if (rows > 0) keys[filled++] = rows * cells.length + i;
+  }
+  const order = keys.subarray(0, filled).sort();
   const needed = (EXPECTED_MIN * (nReference + nCurrent)) / Math.min(nReference, nCurrent);
   const pooled = {
-    reference: new Float64Array(order.length),
-    current: new Float64Array(order.length),
+    reference: new Float64Array(filled),
+    current: new Float64Array(filled),
     length: 0,
   };
   let open = false;
-  for (const i of order) {
+  for (let rank = 0; rank < filled; rank++) {
+    const i = (order[rank] ?? 0) % cells.length;
     if (!open) pooled.length++;
     const cell: number = pooled.length - 1;
     pooled.reference[cell] = (pooled.reference[cell] ?? 0) + (cells.reference[i] ?? 0);

@@ -194,8 +194,9 @@ function faultOf({ encoding, reference, current }: FeatureEvidence): Finding["wi
   if (!areCounts(reference) || !areCounts(current))
     return { status: "broken", reason: "counts are not counts" };
   if (encoding.kind === "continuous") {
-    const numbers = [encoding.low, encoding.high, encoding.sd, ...encoding.means];
-    if (encoding.means.length !== encoding.edges.length || !numbers.every(Number.isFinite))
+    const { low, high, sd, means, edges } = encoding;
+    const finite = Number.isFinite(low) && Number.isFinite(high) && Number.isFinite(sd);
+    if (!finite || means.length !== edges.length || !means.every(Number.isFinite))
       return { status: "broken", reason: "the encoding is not sound" };
   }
   const codes = encoding.kind === "continuous" ? encoding.edges.length + 16 : encoding.values.length;

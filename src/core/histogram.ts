@@ -60,7 +60,7 @@ export function areCounts(counts: Counts, size: number = CODES): boolean {
   if (counts.length !== size) return false;
   for (let i = 0; i < size; i++) {
     const count = counts[i] ?? NaN;
-    if (!(count >= 0) || !Number.isSafeInteger(count)) return false;
+    if (!(count >= 0 && count <= Number.MAX_SAFE_INTEGER) || Math.floor(count) !== count) return false;
   }
   return true;
 }

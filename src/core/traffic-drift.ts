@@ -8,7 +8,7 @@ import { normalSf, twoProportion } from "./distributions.ts";
 import { areCounts, SCORE_BINS, scoreMean, scoreQuantile, totalOf } from "./histogram.ts";
 import type { Counts } from "./histogram.ts";
 import type { FeatureEvidence, Finding } from "./feature-drift.ts";
-import { exceeds, reaches } from "./threshold.ts";
+import { exceeds, reaches, round9 } from "./threshold.ts";
 
 /** k of n rows. */
 export type Share = { k: number; n: number };
@@ -115,31 +115,37 @@ function rateFinding(
 ): Finding {
   const usual = reference.n > 0 ? reference.k / reference.n : 0;
   const allowed = profile.quality[statistic];
+  const { p, nReference, nCurrent, withheld } = proportion(reference, current, profile.rows_min);
   return {
     subject: "quality",
     feature,
     statistic,
-    ...proportion(reference, current, profile.rows_min),
     value: current.n > 0 ? current.k / current.n : null,
+    p,
+    atLeast: false,
+    nReference,
+    nCurrent,
     band: {
       by: "effect_and_p",
       compare: "at_least",
-      watch: usual + allowed.watch,
-      breach: usual + allowed.breach,
+      watch: round9(usual + allowed.watch),
+      breach: round9(usual + allowed.breach),
     },
+    withheld,
   };
 }
 
 type Proportion = Pick<Finding, "p" | "atLeast" | "nReference" | "nCurrent" | "withheld">;
 
 function proportion(reference: Share, current: Share, rowsMin: number): Proportion {
-  const sizes = { atLeast: false, nReference: reference.n, nCurrent: current.n };
   const test = twoProportion(reference.k, reference.n, current.k, current.n);
-  if (test === null || Math.min(reference.n, current.n) < rowsMin)
-    return { ...sizes, p: null, withheld: insufficient(`fewer than ${rowsMin} rows`) };
-  if (Number.isNaN(test.p))
-    return { ...sizes, p: null, withheld: { status: "broken", reason: "no p-value" } };
-  return { ...sizes, p: test.p, withheld: null };
+  const withheld = ((): Finding["withheld"] => {
+    if (test === null || Math.min(reference.n, current.n) < rowsMin)
+      return insufficient(`fewer than ${rowsMin} rows`);
+    return Number.isNaN(test.p) ? { status: "broken", reason: "no p-value" } : null;
+  })();
+  const p = withheld === null && test !== null ? test.p : null;
+  return { p, atLeast: false, nReference: reference.n, nCurrent: current.n, withheld };
 }
 
 function predictions({ scores, profile }: TrafficEvidence): Finding[] {

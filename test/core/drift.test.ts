@@ -402,7 +402,7 @@ describe("data quality", () => {
       "steady",
       "breach",
     ]);
-    expect(unseen(250)).toMatchObject({ value: 0.25, threshold: 0.15000000000000002 });
+    expect(unseen(250)).toMatchObject({ value: 0.25, threshold: 0.15 });
   });
 
   it("invalid events of all events", () => {
