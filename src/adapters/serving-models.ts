@@ -1,7 +1,6 @@
 // Adapter: the versions in memory. Loads verified bundles, warms them up and only then swaps the whole set in one assignment, so a
 // request meets either the old or the new version and never none. A candidate that cannot be loaded never touches production; a
 // promoted version that cannot be loaded leaves the one before it serving, and the generation shows it.
-import type { FeatureContract } from "../../contracts/feature-contract.ts";
 import { sha256Hex } from "../core/canonical.ts";
 import { encodingDigest } from "../core/encode.ts";
 import { compileEncoder } from "../core/row-encoder.ts";
@@ -34,11 +33,6 @@ export interface ServingModels extends ServesModels {
 
 export interface ServingModelsOptions {
   readonly registry: { load(model: string, version: string): Promise<LoadedBundle> };
-  /** The feature contract a bundle names, with its digest. */
-  readonly contractOf: (
-    name: string,
-    version: string,
-  ) => Promise<{ contract: FeatureContract; digest: string }>;
   /** Which candidates score in their own process: those made elsewhere, or all. */
   readonly isolate: "external" | "all";
   /** A candidate's call without answer for this long ends its process; null under a replay clock. */
@@ -84,11 +78,7 @@ export const createServingModels = (options: ServingModelsOptions): ServingModel
     if (known !== undefined) return known;
     const bundle = await options.registry.load(model, version);
     const { metadata, preprocessor, encoding, modelBytes } = bundle;
-    const { contract, digest } = await options.contractOf(metadata.contract.name, metadata.contract.version);
-    if (digest !== metadata.contract.digest)
-      throw new Error(
-        `the contract ${metadata.contract.name}@${metadata.contract.version} is not the one it was trained under`,
-      );
+    const { definition: contract, digest } = preprocessor.contract;
     const spec = { feed: preprocessor.feed, positive: preprocessor.positive, features: encoding.features };
     const isolated = role === "shadow" && (options.isolate === "all" || metadata.family === "external");
     const session = isolated
