@@ -63,7 +63,7 @@ const shapOfTree = (tree: Tree, codes: ArrayLike<number>, contributions: number[
       for (let at = 1; at < path.length; at++) {
         const step = path[at];
         if (step === undefined) continue;
-        const weight = unwound(path, at).reduce((sum, { weight }) => sum + weight, 0);
+        const weight = unwoundSum(path, at);
         contributions[step.feature] =
           (contributions[step.feature] ?? 0) + weight * (step.one - step.zero) * (tree.value[node] ?? 0);
       }
@@ -91,6 +91,23 @@ const extended = (path: readonly Step[], by: { feature: number; zero: number; on
     here.weight = (by.zero * here.weight * (depth - i)) / (depth + 1);
   }
   return longer;
+};
+
+/** Sum of the weights `unwound` would leave, without making them: it is asked once a feature and leaf. */
+const unwoundSum = (path: readonly Step[], at: number): number => {
+  const depth = path.length - 1;
+  const { zero = 0, one = 0 } = path[at] ?? {};
+  let carried = path[depth]?.weight ?? 0;
+  let sum = 0;
+  for (let i = depth - 1; i >= 0; i--) {
+    const here = path[i]?.weight ?? 0;
+    if (one !== 0) {
+      const undone = (carried * (depth + 1)) / ((i + 1) * one);
+      sum += undone;
+      carried = here - (undone * zero * (depth - i)) / (depth + 1);
+    } else sum += (here * (depth + 1)) / (zero * (depth - i));
+  }
+  return sum;
 };
 
 /** Undoes the extension by the step at `at`, as if its feature had never been on the path. */

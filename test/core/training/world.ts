@@ -38,6 +38,7 @@ const drawTable = (rows: number, seed: number, shift: number) => {
   const colour = new Uint16Array(rows);
   const city = new Uint16Array(rows);
   const label = new Uint8Array(rows);
+  const law = new Float64Array(rows);
   for (let row = 0; row < rows; row++) {
     const rich = Math.exp(gauss(draw) * (1 + shift)) * 1000;
     amount[row] = draw() < 0.1 ? NaN : rich;
@@ -54,7 +55,8 @@ const drawTable = (rows: number, seed: number, shift: number) => {
       Math.sin((city[row] ?? 0) * 2) +
       (colour[row] === 1 ? 0.9 : 0) -
       1.5;
-    label[row] = draw() < 1 / (1 + Math.exp(-z)) ? 1 : 0;
+    law[row] = 1 / (1 + Math.exp(-z));
+    label[row] = draw() < (law[row] ?? NaN) ? 1 : 0;
   }
   const columns: Record<string, Column> = {
     amount,
@@ -65,14 +67,14 @@ const drawTable = (rows: number, seed: number, shift: number) => {
     colour: { dictionary: ["red", "green", "blue", "violet"], indices: colour },
     city: { dictionary: Array.from({ length: CITIES }, (_, i) => `city-${i}`), indices: city },
   };
-  return { columns, label };
+  return { columns, label, law };
 };
 
 /** The world's encoding, its training rows, and later rows that leave the reference range. */
 export const world = (
   rows: number,
   seed = 1,
-): { encoding: Encoding; train: TrainingMatrix; later: TrainingMatrix } => {
+): { encoding: Encoding; train: TrainingMatrix; law: Float64Array; later: TrainingMatrix } => {
   const reference = drawTable(rows, seed, 0);
   const encoding = freezeEncoding({
     contract,
@@ -82,6 +84,8 @@ export const world = (
   });
   return {
     encoding,
+    /** The probability each training row's label was drawn with. */
+    law: reference.law,
     train: { rows, ...encodeFrozen(reference, encoding) },
     later: { rows, ...encodeFrozen(drawTable(rows, seed + 1, 0.5), encoding) },
   };
