@@ -8,7 +8,7 @@ import { foldEntries } from "../core/governance.ts";
 import { admit } from "../core/governance-laws.ts";
 import { initialState, WHOLE_LEDGER } from "../core/governance-state.ts";
 import { chainProblems, EMPTY_HEAD, RECOVERY_JUMP, seal, type Head } from "../core/ledger.ts";
-import { createLedgerCopy, soundEntries, type LedgerCopy } from "./ledger-copy.ts";
+import { createLedgerCopy, soundEntries, type CopyReading, type LedgerCopy } from "./ledger-copy.ts";
 import { createLedgerRedis, type LedgerReading, type LedgerRedis } from "./ledger-redis.ts";
 import { LEDGER_KEYS } from "./ledger-scripts.ts";
 import type { RedisClient } from "./redis.ts";
@@ -28,15 +28,22 @@ export interface Ledger {
   append(draft: LedgerDraft, by: { readonly generation: number }): Promise<Appended>;
   /** Copies what is not sealed yet to ClickHouse, reads it back, then moves the mark. Only the execute stage calls it. */
   seal(): Promise<{ seq: number; generation: number }>;
-  sealed(): Promise<{ seq: number; generation: number }>;
+  sealed(): Promise<Head>;
   /** The fold of sealed entries, from the copy where Redis cannot tell: what serving follows. */
   sealedState(): Promise<LedgerState>;
   /** Rebuilds a Redis that lost the ledger, or went back in time, from the copy; nothing when all is well. */
   recover(by: { readonly at: string; readonly actor: string }): Promise<Recovery>;
   /** Entries after a seq, oldest first. */
   read(after: number, limit: number): Promise<readonly LedgerEntry[]>;
+  /** What an audit looks at: the sealed copy with what is wrong in it, and Redis as it is. */
+  evidence(): LedgerEvidence;
   /** Calls back when entries were sealed; gives the function that ends it. */
   onMoved(moved: () => void): Promise<() => void>;
+}
+
+export interface LedgerEvidence {
+  readonly copy: () => Promise<CopyReading>;
+  readonly redis: (after: number) => Promise<LedgerReading | null>;
 }
 
 /** Code of the fault that only `recover` ends. */
@@ -84,10 +91,7 @@ export const createLedger = (by: { readonly redis: RedisClient; readonly clickho
       return { ok: false, generation: (await state()).generation };
     },
     seal: () => sealNewest(store, copy),
-    sealed: async () => {
-      const { sealed } = await store.read(0, 0);
-      return { seq: sealed.seq, generation: sealed.generation };
-    },
+    sealed: async () => (await store.read(0, 0)).sealed,
     sealedState: async () => {
       const marked = await sealedOnes().catch((fault: unknown) => {
         if (fault instanceof Fault && fault.kind === "transient") return null;
@@ -97,6 +101,14 @@ export const createLedger = (by: { readonly redis: RedisClient; readonly clickho
     },
     recover: (told) => recover(store, copy, told),
     read: async (after, limit) => (await store.read(after, limit)).entries,
+    evidence: () => ({
+      copy: () => copy.after(0),
+      redis: (after) =>
+        store.read(after).catch((fault: unknown) => {
+          if (fault instanceof Fault && fault.kind === "transient") return null;
+          throw fault;
+        }),
+    }),
     onMoved: async (moved) => {
       const listener: RedisClient = by.redis instanceof Redis ? by.redis.duplicate() : by.redis.duplicate();
       listener.on("error", () => undefined); // it reconnects and subscribes again; a missed word is found by polling

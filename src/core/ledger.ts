@@ -111,7 +111,8 @@ const entryProblems = (entry: LedgerEntry, before: Head): readonly ChainProblem[
   return found;
 };
 
-const anchorProblems = (
+/** Holds one known place against a chain: the entry must be there, with that hash. */
+export const anchorProblems = (
   entries: readonly LedgerEntry[],
   { seq, hash, of }: Anchor,
 ): readonly ChainProblem[] => {
