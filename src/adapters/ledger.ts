@@ -90,7 +90,10 @@ export const createLedger = (by: { readonly redis: RedisClient; readonly clickho
       if (await store.append(entry, current)) return { ok: true, entry };
       return { ok: false, generation: (await state()).generation };
     },
-    seal: () => sealNewest(store, copy),
+    seal: async () => {
+      await state(); // sound, lawful, and of the past the copy knows
+      return sealNewest(store, copy);
+    },
     sealed: async () => (await store.read(0, 0)).sealed,
     sealedState: async () => {
       const marked = await sealedOnes().catch((fault: unknown) => {
@@ -187,8 +190,7 @@ const sealNewest = async (
   store: LedgerRedis,
   copy: LedgerCopy,
 ): Promise<{ seq: number; generation: number }> => {
-  const { head, sealed, whole } = await store.read(0, 0);
-  if (!whole) throw lost("the head and the list of entries in Redis do not belong together");
+  const { head, sealed } = await store.read(0, 0);
   if (head.seq > 0 && sealed.hash === head.hash) return { seq: sealed.seq, generation: sealed.generation };
   const copied = (await copy.head()) ?? EMPTY_HEAD;
   if (copied.seq > 0 && !(await holds(store, copied)))
