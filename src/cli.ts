@@ -3,10 +3,13 @@
 // Exit 0 done, 1 refused or failed with the reason on stderr, 2 usage.
 import { Command, CommanderError } from "commander";
 import { register as registerClickhouse } from "./commands/clickhouse.ts";
+import { register as registerContract } from "./commands/contract.ts";
+import { register as registerData } from "./commands/data.ts";
 import { register as registerMigrate } from "./commands/migrate.ts";
+import { register as registerModels } from "./commands/models.ts";
 
 const program = new Command("flyball").description("a governor for models in production").exitOverride();
-for (const register of [registerClickhouse, registerMigrate]) register(program);
+for (const register of [registerClickhouse, registerContract, registerData, registerMigrate, registerModels]) register(program);
 for (const command of program.commands) command.exitOverride();
 
 try {

@@ -130,8 +130,6 @@ const readJsonl = async (path: string, reading: Reading): Promise<DatasetOrigin>
   const roles = rolesOf(contract, packer);
   const dropped = new Set<string>();
   const hash = createHash("sha256");
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let rest = "";
   let number = 0;
   const line = (text: string): void => {
     number++;
@@ -154,16 +152,25 @@ const readJsonl = async (path: string, reading: Reading): Promise<DatasetOrigin>
     }
     packer.end();
   };
-  for await (const chunk of plainBytes(path, hash)) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
+  for await (const lines of textLines(path, hash)) {
     for (const text of lines) line(text);
     await reading.flush();
   }
-  rest += decoder.decode();
-  if (rest !== "") line(rest);
   return { kind: "jsonl", digest: hash.digest("hex"), dropped: [...dropped].sort() };
 };
+
+/** The lines of a UTF-8 text file, some at a time; bytes that are not UTF-8 are an error. */
+export async function* textLines(path: string, hash: Hash): AsyncGenerator<readonly string[]> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let rest = "";
+  for await (const chunk of plainBytes(path, hash)) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    yield lines;
+  }
+  rest += decoder.decode();
+  if (rest !== "") yield [rest];
+}
 
 const giveJson = (cell: CellWriter, value: unknown): void => {
   if (typeof value === "number") cell.number(value);
@@ -173,7 +180,8 @@ const giveJson = (cell: CellWriter, value: unknown): void => {
   else cell.wrong(typeof value === "boolean" ? "boolean" : "object");
 };
 
-const objectIn = (text: string): ReadonlyMap<string, unknown> | null => {
+/** A JSON object's entries, or null where the text is none. */
+export const objectIn = (text: string): ReadonlyMap<string, unknown> | null => {
   try {
     const value: unknown = JSON.parse(text);
     const isRow = typeof value === "object" && value !== null && !Array.isArray(value);
@@ -274,7 +282,7 @@ const rolesOf = (contract: FeatureContract, packer: RowPacker): ReadonlyMap<stri
   ]);
 
 /** A file's content, unzipped where its name ends in .gz; the hash is of the bytes on disk. */
-async function* plainBytes(path: string, hash: Hash): AsyncGenerator<Buffer> {
+export async function* plainBytes(path: string, hash: Hash): AsyncGenerator<Buffer> {
   if (!path.toLowerCase().endsWith(".gz")) {
     for await (const chunk of bytesOf(path)) {
       hash.update(chunk);

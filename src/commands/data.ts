@@ -1,0 +1,99 @@
+// Door: `flyball data freeze`. Validates a file or query by a contract and freezes it, or prints what is wrong and exits 1.
+// Violations are shown by row, column, class and rule; a value is never printed.
+import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
+import type { DatasetInput } from "../adapters/dataset-source.ts";
+import type { Findings } from "../core/findings.ts";
+import type { Frozen } from "../stages/freeze.ts";
+
+type Flags = {
+  contract: string;
+  as?: string;
+  param: Record<string, string>;
+  unlabelled?: boolean;
+  json?: boolean;
+};
+
+/** Adds the command to the program. */
+export const register = (program: Command): void => {
+  program
+    .command("data")
+    .description("datasets: validate and freeze")
+    .command("freeze")
+    .description("validate a dataset by a contract and freeze it, whole or not at all")
+    .argument(
+      "<data>",
+      "a .csv, .jsonl (each also .gz) or .parquet file, sql: and a query, or sql:@ and its file",
+    )
+    .requiredOption("--contract <contract>", "a contract file, or <name>@<version>")
+    .option("--as <name>", "a name for the dataset")
+    .option("--param <name=value>", "a parameter of the query, {name:Type} in its text", parameter, {})
+    .option("--unlabelled", "take rows whose label is not known yet")
+    .option("--json", "machine output")
+    .action(async (data: string, flags: Flags) => {
+      const { answer, homeOf, readContract, withEngine } = await import("./offline.ts");
+      const { createDatasets } = await import("../adapters/dataset-store.ts");
+      const { freeze } = await import("../stages/freeze.ts");
+      const { contract, digest } = await readContract(flags.contract);
+      const source = await sourceOf(data, flags.param, contract.source.sql);
+      const frozen = await withEngine(homeOf(), (engineUrl) =>
+        freeze(createDatasets({ home: homeOf(), engineUrl }), {
+          contract,
+          contractDigest: digest,
+          source,
+          as: flags.as ?? null,
+          labels: flags.unlabelled === true ? "optional" : "required",
+        }),
+      );
+      answer(flags, machine(frozen), frozen.ok ? told(frozen) : complaint(frozen.findings));
+      if (frozen.ok) return;
+      process.exitCode = 1;
+      process.stderr.write(`refused: ${frozen.findings.total} violations; nothing was written\n`);
+    });
+};
+
+/** A file, or a query: `sql:` alone means the contract's own. */
+const sourceOf = async (
+  data: string,
+  parameters: Record<string, string>,
+  own: string | undefined,
+): Promise<DatasetInput> => {
+  if (!data.startsWith("sql:")) return { kind: "file", path: data };
+  const { sqlText } = await import("../adapters/dataset-source.ts");
+  const text = data === "sql:" ? own : await sqlText(data.slice("sql:".length));
+  if (text === undefined) throw new Error("sql: without a query needs source.sql in the contract");
+  return { kind: "sql", sql: text, parameters };
+};
+
+const machine = (frozen: Frozen): unknown =>
+  frozen.ok
+    ? { ok: true, ...frozen.manifest, existed: frozen.existed, renamed: frozen.renamed }
+    : {
+        ok: false,
+        total: frozen.findings.total,
+        violations: frozen.findings.counts,
+        examples: frozen.findings.examples,
+      };
+
+const told = ({ manifest, existed, renamed }: Extract<Frozen, { ok: true }>): string => {
+  const span = manifest.from === null ? "" : `, ${manifest.from} to ${manifest.to ?? ""}`;
+  const dropped =
+    manifest.dropped.length === 0 ? "" : `\nleft out (forbidden): ${manifest.dropped.join(", ")}`;
+  const moved = renamed === null ? "" : `\nthe name pointed to ${renamed} before`;
+  return `${manifest.digest}${existed ? " (frozen before)" : ""}: ${manifest.rows} rows, ${manifest.positives} positive${span}${dropped}${moved}`;
+};
+
+const complaint = ({ counts, examples }: Findings): string =>
+  counts
+    .map(({ rule, column, count, message }) => {
+      const rows = examples.filter((e) => e.rule === rule && e.column === column && e.row !== null);
+      const where = rows.slice(0, 5).map((e) => `row ${String(e.row)} (${e.class})`);
+      return `${column === "" ? "" : `${column}: `}${rule} ×${count}: ${message}${where.length > 0 ? `; ${where.join(", ")}` : ""}`;
+    })
+    .join("\n");
+
+const parameter = (text: string, before: Record<string, string>): Record<string, string> => {
+  const at = text.indexOf("=");
+  if (at < 1 || !/^\w+$/.test(text.slice(0, at))) throw new InvalidArgumentError("expected name=value");
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+};

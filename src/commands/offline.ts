@@ -1,0 +1,66 @@
+// Door: what commands that need no running stack share: the home directory, an engine of their own in a child process, contract
+// files, and answers as text for people or JSON for programs. Never leaves an engine or its files behind.
+import { randomUUID } from "node:crypto";
+import { access, readFile, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { FeatureContract } from "../../contracts/feature-contract.ts";
+import { startClickhouse } from "../adapters/clickhouse-child.ts";
+import { makeDirectory } from "../adapters/durable.ts";
+import { parseContract, type ContractError } from "../core/contract.ts";
+
+/** Where state lives: FLYBALL_HOME, or .flyball beside the caller. */
+export const homeOf = (): string => resolve(process.env["FLYBALL_HOME"] ?? ".flyball");
+
+/** Opens an embedded engine that may read and write files, lends its URL, and removes it with its directory. */
+export const withEngine = async <T>(home: string, use: (url: string) => Promise<T>): Promise<T> => {
+  const path = join(home, "tmp", `engine-${randomUUID()}`);
+  await makeDirectory(path);
+  try {
+    const engine = await startClickhouse({ path, allowFiles: true, sessions: 2 });
+    try {
+      return await use(engine.url);
+    } finally {
+      await engine.close();
+    }
+  } finally {
+    await rm(path, { recursive: true, force: true });
+  }
+};
+
+/** Reads a contract by file or by `<name>@<version>` of contracts/features; throws with every mistake and its line. */
+export const readContract = async (
+  reference: string,
+): Promise<{ contract: FeatureContract; digest: string }> => {
+  const file = await contractFile(reference);
+  const parsed = parseContract(await readFile(file, "utf8"), file);
+  if (!parsed.ok) throw new Error(mistakes(file, parsed.errors));
+  return { contract: parsed.contract, digest: parsed.digest };
+};
+
+/** Finds a contract's file: a path, or a name and version in contracts/features. */
+export const contractFile = async (reference: string): Promise<string> => {
+  const named = join("contracts", "features", `${reference}.yaml`);
+  for (const file of /^[a-z0-9._-]+@[\d.]+$/.test(reference) ? [reference, named] : [reference])
+    if (
+      await access(file).then(
+        () => true,
+        () => false,
+      )
+    )
+      return file;
+  throw new Error(`${reference}: no such contract file`);
+};
+
+/** Mistakes as compilers print them, one a line. */
+export const mistakes = (file: string, errors: readonly ContractError[]): string =>
+  errors
+    .map(
+      ({ line, column, key, message }) =>
+        `${file}:${line}:${column}: ${key === "" ? "" : `${key}: `}${message}`,
+    )
+    .join("\n");
+
+/** Prints an answer: JSON alone on stdout for programs, else text. */
+export const answer = (flags: { json?: boolean }, value: unknown, text: string): void => {
+  process.stdout.write(`${flags.json === true ? JSON.stringify(value) : text}\n`);
+};
