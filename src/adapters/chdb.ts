@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Worker } from "node:worker_threads";
+import { drainPending, Session } from "chdb";
 import { EngineError } from "../core/sql-engine.ts";
 import type { EngineAnswer, EngineCounts, EngineStatement, SqlEngine } from "../core/sql-engine.ts";
 import type { FromWorker, ToWorker } from "./chdb-worker.ts";
@@ -36,7 +37,15 @@ export async function openEngine(options: EngineOptions): Promise<SqlEngine> {
   const path = resolve(options.path);
   const count = Math.max(2, options.sessions);
   await mkdir(path, { recursive: true });
+  // The library must be loaded, and the first session held, by the main thread: were it a worker's, the library would
+  // be unloaded with that worker while its threads still run, and the process would end by SIGSEGV.
+  const keeper = openKeeper(path);
   const slots: Slot[] = [];
+  const end = async (): Promise<void> => {
+    await Promise.all(slots.map((slot) => slot.close()));
+    keeper.close();
+    await drainPending();
+  };
   try {
     for (let i = 0; i < count; i += 1) slots.push(await openSlot(path));
     for (const slot of slots) await refuseUnpinned(slot);
@@ -45,10 +54,10 @@ export async function openEngine(options: EngineOptions): Promise<SqlEngine> {
       "SELECT version() UNION ALL SELECT timezone() UNION ALL (SELECT name FROM system.table_functions ORDER BY name)",
     );
     const [version = "", timezone = "", ...tableFunctions] = facts;
-    const pool = createPool(slots, options.waitingMax ?? 1_000);
+    const pool = createPool(slots, options.waitingMax ?? 1_000, end);
     return { version, timezone, tableFunctions, ...pool };
   } catch (error) {
-    await Promise.all(slots.map((slot) => slot.close()));
+    await end();
     throw error;
   }
 }
@@ -62,7 +71,11 @@ type Slot = {
 const TOO_MANY_SIMULTANEOUS_QUERIES = 202;
 const STD_EXCEPTION = 1001;
 
-function createPool(slots: readonly Slot[], waitingMax: number): Pick<SqlEngine, "run" | "close"> {
+function createPool(
+  slots: readonly Slot[],
+  waitingMax: number,
+  end: () => Promise<void>,
+): Pick<SqlEngine, "run" | "close"> {
   type Waiting = { statement: EngineStatement; grant: (slot: Slot) => void; refuse: (error: Error) => void };
   const free = [...slots];
   const writing = new Set<string>();
@@ -122,7 +135,7 @@ function createPool(slots: readonly Slot[], waitingMax: number): Pick<SqlEngine,
     closing = true;
     const idle = (async () => {
       while (running.size > 0) await Promise.all(running);
-      await Promise.all(slots.map((slot) => slot.close()));
+      await end();
     })();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((done) => {
@@ -135,12 +148,21 @@ function createPool(slots: readonly Slot[], waitingMax: number): Pick<SqlEngine,
   return { run, close };
 }
 
+function openKeeper(path: string): Session {
+  try {
+    return new Session(path, { connectionArgs: pinnedArguments() });
+  } catch (cause) {
+    throw new Error(whyNotOpened(path, cause instanceof Error ? cause.message : String(cause)), { cause });
+  }
+}
+
+const pinnedArguments = (): string[] => Object.entries(PINNED).map(([name, value]) => `--${name}=${value}`);
+
 /** Starts one worker and turns its messages into answers. */
 async function openSlot(path: string): Promise<Slot> {
   const compiled = import.meta.url.endsWith(".js");
-  const pinned = Object.entries(PINNED).map(([name, value]) => `--${name}=${value}`);
   const worker = new Worker(new URL(compiled ? "./chdb-worker.js" : "./chdb-worker.ts", import.meta.url), {
-    workerData: { path, pinned },
+    workerData: { path, pinned: pinnedArguments() },
   });
   const tell = (message: ToWorker, transfer: ArrayBuffer[] = []) => worker.postMessage(message, transfer);
   let hear: (message: FromWorker) => void = () => {};
@@ -150,7 +172,7 @@ async function openSlot(path: string): Promise<Slot> {
   await new Promise<void>((ready, refuse) => {
     hear = (message) => {
       if ("ready" in message) ready();
-      else if ("failed" in message) refuse(new Error(whyNotOpened(path, message.failed.message)));
+      else if ("failed" in message) refuse(new Error(message.failed.message));
     };
   });
 

@@ -1,7 +1,6 @@
 // adapters/clickhouse-child: the embedded ClickHouse as a child process: started, waited for, stopped. It promises that
 // the child is gone after `close`; it never decides to restart one. It runs compiled code (`npm run build` first).
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -50,7 +49,7 @@ export async function startClickhouse(options: ClickhouseChildOptions): Promise<
       ...(options.password === undefined ? {} : { FLYBALL_CLICKHOUSE_PASSWORD: options.password }),
     },
   });
-  const exited = once(child, "exit").then(() => child.exitCode);
+  const exited = new Promise<number | null>((ended) => child.once("exit", (code) => ended(code)));
   const said: string[] = [];
   createInterface(child.stderr).on("line", (line) => {
     if (said.push(line) > 50) said.shift();

@@ -37,9 +37,6 @@ export function register(program: Command): void {
         allowFiles: flags.allowFiles === true,
         ...(password === undefined ? {} : { password }),
       });
-      process.stdout.write(
-        `${JSON.stringify({ ready: true, host: flags.host, port: running.port, pid: process.pid })}\n`,
-      );
       let ending = false;
       const end = () => {
         if (ending) return;
@@ -48,6 +45,9 @@ export function register(program: Command): void {
       };
       process.on("SIGTERM", end);
       process.on("SIGINT", end);
+      process.stdout.write(
+        `${JSON.stringify({ ready: true, host: flags.host, port: running.port, pid: process.pid })}\n`,
+      );
     });
 }
 

@@ -60,6 +60,10 @@ export function planRequest(request: ClickhouseRequest, rules: PlanRules): Plan 
       };
     }
     case "insert-rows": {
+      if (/^\s*SETTINGS\s+\w+\s*=/i.test(rows.subarray(0, 200).toString("latin1"))) {
+        // A server reads these as settings; taken for rows they would vanish as a header or a bad line.
+        refuse("NOT_IMPLEMENTED", "SETTINGS after FORMAT in an INSERT; write them before FORMAT");
+      }
       const work = rowsWork(statement.into, statement.format, rows, request.settings);
       return {
         format: undefined,

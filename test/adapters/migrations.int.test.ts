@@ -1,0 +1,139 @@
+// Migrations and the client adapter against the embedded engine.
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createClickhouse } from "../../src/adapters/clickhouse.ts";
+import type { Clickhouse } from "../../src/adapters/clickhouse.ts";
+import { startClickhouse } from "../../src/adapters/clickhouse-child.ts";
+import type { ClickhouseChild } from "../../src/adapters/clickhouse-child.ts";
+import { migrate } from "../../src/adapters/migrations.ts";
+
+const NOW = new Date("2026-01-02T03:04:05.678Z");
+let dir: string;
+let engine: ClickhouseChild;
+let client: Clickhouse;
+const write = (path: string, text: string) => writeFile(join(dir, path), text);
+const run = () => migrate(client, { migrations: join(dir, "migrations"), views: join(dir, "views") }, NOW);
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "flyball-mig-"));
+  engine = await startClickhouse({ path: join(dir, "engine") });
+  await mkdir(join(dir, "queries"));
+  client = createClickhouse({ url: engine.url, database: "default", queriesDir: join(dir, "queries") });
+});
+afterAll(async () => {
+  await client.close();
+  await engine.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+describe("migrating", () => {
+  beforeEach(async () => {
+    await mkdir(join(dir, "migrations"));
+    await mkdir(join(dir, "views"));
+    await write(
+      "migrations/0001_first.sql",
+      "-- a; b\nCREATE TABLE IF NOT EXISTS flyball.one (a UInt8) ENGINE = Memory;\n",
+    );
+    await write("views/v_one.sql", "CREATE OR REPLACE VIEW flyball.v_one AS SELECT a FROM flyball.one");
+  });
+  afterEach(async () => {
+    await client.command("DROP DATABASE IF EXISTS flyball SYNC");
+    await rm(join(dir, "migrations"), { recursive: true });
+    await rm(join(dir, "views"), { recursive: true });
+  });
+
+  it("applies each file once, in order, and views when their text changed", async () => {
+    expect(await run()).toEqual({ applied: ["0001_first.sql"], views: ["v_one.sql"], current: 1 });
+    expect(await run()).toEqual({ applied: [], views: [], current: 1 });
+    await write(
+      "migrations/0002_second.sql",
+      "CREATE TABLE IF NOT EXISTS flyball.two (s String DEFAULT ';') ENGINE = Memory; INSERT INTO flyball.one VALUES (7);",
+    );
+    await write(
+      "views/v_one.sql",
+      "CREATE OR REPLACE VIEW flyball.v_one AS SELECT a + 1 AS a FROM flyball.one",
+    );
+    expect(await run()).toEqual({ applied: ["0002_second.sql"], views: ["v_one.sql"], current: 2 });
+    expect(await client.ask("SELECT a FROM flyball.v_one")).toEqual([{ a: 8 }]);
+    const ledger = await client.ask(
+      "SELECT number, name, applied_at FROM flyball.schema_migrations WHERE number = 2",
+    );
+    expect(ledger).toEqual([{ number: 2, name: "0002_second.sql", applied_at: "2026-01-02 03:04:05.678" }]);
+  });
+  it("refuses an applied file that changed", async () => {
+    await run();
+    await write("migrations/0001_first.sql", "SELECT 1");
+    await expect(run()).rejects.toThrow(/0001_first.sql was changed after it was applied/);
+  });
+  it("refuses a gap and a bad name", async () => {
+    await write("migrations/0003_third.sql", "SELECT 1");
+    await expect(run()).rejects.toThrow(/0003_third.sql leaves a gap: expected number 2/);
+    await rm(join(dir, "migrations/0003_third.sql"));
+    await write("migrations/second.sql", "SELECT 1");
+    await expect(run()).rejects.toThrow(/not named NNNN_name.sql/);
+  });
+  it("refuses a database newer than the code", async () => {
+    await write("migrations/0002_second.sql", "SELECT 1");
+    await run();
+    await rm(join(dir, "migrations/0002_second.sql"));
+    await expect(run()).rejects.toThrow(/database is newer than this code: it has migration 0002_second.sql/);
+  });
+  it("leaves a file that failed half-way unrecorded, and repeats it whole", async () => {
+    const create = "CREATE TABLE IF NOT EXISTS flyball.half (a UInt8) ENGINE = Memory;";
+    await write("migrations/0002_half.sql", `${create} ALTER TABLE flyball.nope ADD COLUMN b UInt8;`);
+    await expect(run()).rejects.toThrow(/migration 0002_half.sql failed at: ALTER TABLE flyball.nope/);
+    await write(
+      "migrations/0002_half.sql",
+      `${create} ALTER TABLE flyball.one ADD COLUMN IF NOT EXISTS b UInt8;`,
+    );
+    expect((await run()).applied).toEqual(["0002_half.sql"]);
+  });
+});
+
+describe("the client adapter", () => {
+  beforeAll(async () => {
+    await client.command(
+      "CREATE TABLE rows_of (a UInt64, s String) ENGINE = MergeTree ORDER BY a SETTINGS non_replicated_deduplication_window = 10",
+    );
+    await write(
+      "queries/by-a.sql",
+      "-- by-a: rows from a on.\nSELECT a, s FROM rows_of WHERE a IN ({a:Array(UInt64)}) ORDER BY a;\n",
+    );
+  });
+  it("inserts bytes and objects, exactly once a token, and reads by name", async () => {
+    const bytes = Buffer.from('["x",9007199254740991]\n["y",2]\n');
+    await client.insert("rows_of", bytes, { columns: ["s", "a"], token: "one" });
+    await client.insert("rows_of", bytes, { columns: ["s", "a"], token: "one" });
+    await client.insert("default.rows_of", [{ a: 3, s: "ü" }]);
+    await client.insert("rows_of", []);
+    const rows = await client.query<{ a: number; s: string }>("by-a", { a: [2, 3, 9007199254740991] });
+    expect(rows).toEqual([
+      { a: 2, s: "y" },
+      { a: 3, s: "ü" },
+      { a: 9007199254740991, s: "x" },
+    ]);
+    expect((await client.bytes("by-a", { a: [2] }, "CSV")).toString()).toBe('2,"y"\n');
+  });
+  it("classifies failures by code", async () => {
+    const bad = client.insert("rows_of", Buffer.from('["x",'), { columns: ["s", "a"] });
+    await expect(bad).rejects.toMatchObject({ name: "Fault", kind: "poison" });
+    await expect(client.command("SELECT * FROM nope")).rejects.toMatchObject({
+      kind: "transient",
+      code: "60",
+    });
+    const away = createClickhouse({
+      url: "http://127.0.0.1:9",
+      database: "default",
+      queriesDir: join(dir, "queries"),
+    });
+    await expect(away.command("SELECT 1")).rejects.toMatchObject({ name: "Fault", kind: "transient" });
+    expect(await away.ping()).toBe(false);
+    await away.close();
+  });
+  it("a query that fails in its middle is an error, never fewer rows", async () => {
+    await write("queries/broken.sql", "SELECT throwIf(number = 2000000) AS x FROM numbers(3000000)");
+    await expect(client.query("broken")).rejects.toMatchObject({ code: "395" });
+  });
+});
