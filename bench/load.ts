@@ -1,0 +1,86 @@
+// Bench: a load generator cheap enough not to be what is measured. Raw keep-alive sockets, one request at a time each, bodies built
+// before the clock starts. Runs in a process of its own and prints one JSON line.
+import { connect } from "node:net";
+
+export interface LoadPlan {
+  readonly port: number;
+  readonly path: string;
+  readonly bodies: readonly string[];
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+export interface LoadResult {
+  readonly requests_per_second: number;
+  readonly p50_ms: number;
+  readonly p99_ms: number;
+  readonly not_ok: number;
+}
+
+const HEAD_END = "\r\n\r\n";
+
+/** Loads a port for a while; the first tenth of the time warms up and is not counted. */
+export const load = async ({ port, path, bodies, connections, seconds }: LoadPlan): Promise<LoadResult> => {
+  const requests = bodies.map((body) =>
+    Buffer.from(
+      `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n` +
+        `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    ),
+  );
+  const begun = performance.now();
+  const countFrom = begun + seconds * 100;
+  const until = begun + seconds * 1000;
+  const latencies: number[] = [];
+  let notOk = 0;
+  let turn = 0;
+
+  const client = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const socket = connect(port, "127.0.0.1");
+      let sentAt = 0;
+      let received = "";
+      const send = (): void => {
+        sentAt = performance.now();
+        const request = requests[turn++ % requests.length];
+        if (request !== undefined) socket.write(request);
+      };
+      socket.setNoDelay(true);
+      socket.setEncoding("latin1");
+      socket.on("connect", send);
+      socket.on("error", reject);
+      socket.on("close", () => resolve());
+      socket.on("data", (chunk: string) => {
+        received = received === "" ? chunk : received + chunk;
+        const head = received.indexOf(HEAD_END);
+        if (head === -1) return;
+        const lengthAt = received.search(/content-length: /i) + 16;
+        const length = Number.parseInt(received.slice(lengthAt, lengthAt + 10), 10);
+        if (received.length < head + 4 + length) return;
+        const now = performance.now();
+        if (now >= countFrom) {
+          latencies.push(now - sentAt);
+          if (!received.startsWith("HTTP/1.1 200")) notOk++;
+        }
+        received = "";
+        if (now < until) send();
+        else socket.destroy();
+      });
+    });
+  await Promise.all(Array.from({ length: connections }, client));
+  latencies.sort((a, b) => a - b);
+  const at = (share: number) =>
+    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? NaN;
+  return {
+    requests_per_second: latencies.length / (seconds * 0.9),
+    p50_ms: at(0.5),
+    p99_ms: at(0.99),
+    not_ok: notOk,
+  };
+};
+
+/** Runs as the load process: the plan comes as one message, the result goes back as one. */
+export const loadForParent = (): void => {
+  process.once("message", (plan: LoadPlan) => {
+    void load(plan).then((result) => process.send?.(result, () => process.disconnect()));
+  });
+};

@@ -1,0 +1,81 @@
+// Bench `predict`: durable, validated, scored predictions beside a bare Hono echo of the same request on the same core. Interleaved
+// A B C A B C, medians of ratios, because on a shared machine only ratios mean anything.
+import { writeFile } from "node:fs/promises";
+import type { LoadResult } from "./load.ts";
+import { contractFile, machine, median, runLoad, startBenchRedis, startServer } from "./processes.ts";
+
+export interface PredictBench {
+  readonly name: "predict";
+  readonly machine: ReturnType<typeof machine>;
+  readonly runs: number;
+  readonly ratio_alone: number;
+  readonly ratio_shadow: number;
+  readonly p99_ratio: number;
+  readonly rss_mb: number;
+  readonly echo_rps: number;
+  readonly alone_rps: number;
+  readonly shadow_rps: number;
+  readonly not_ok: number;
+}
+
+const CONNECTIONS = 64;
+
+/** Measures; `seconds` is the length of one run, `rounds` how often the three are repeated. */
+export const run = async (
+  args: { json?: string; seconds?: number; rounds?: number } = {},
+): Promise<PredictBench> => {
+  const { seconds = 5, rounds = 5 } = args;
+  const redis = await startBenchRedis();
+  const plan = (shadow: boolean) =>
+    JSON.stringify({ redisUrl: redis.url, contractFile: contractFile(), shadow });
+  const servers = {
+    echo: await startServer("startEcho()"),
+    alone: await startServer(`startApi(${plan(false)})`),
+    shadow: await startServer(`startApi(${plan(true)})`),
+  };
+  try {
+    const results: { echo: LoadResult; alone: LoadResult; shadow: LoadResult }[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const one = (port: number) =>
+        runLoad({ port, path: "/api/v1/predict", bodies: BODIES, connections: CONNECTIONS, seconds });
+      results.push({
+        echo: await one(servers.echo.port),
+        alone: await one(servers.alone.port),
+        shadow: await one(servers.shadow.port),
+      });
+    }
+    const rate = (pick: (result: (typeof results)[number]) => number) => median(results.map(pick));
+    const result: PredictBench = {
+      name: "predict",
+      machine: machine(),
+      runs: rounds,
+      ratio_alone: rate(({ alone, echo }) => alone.requests_per_second / echo.requests_per_second),
+      ratio_shadow: rate(({ shadow, echo }) => shadow.requests_per_second / echo.requests_per_second),
+      p99_ratio: rate(({ alone, echo }) => alone.p99_ms / echo.p99_ms),
+      rss_mb: Math.max(await servers.alone.rssMb(), await servers.shadow.rssMb()),
+      echo_rps: rate(({ echo }) => echo.requests_per_second),
+      alone_rps: rate(({ alone }) => alone.requests_per_second),
+      shadow_rps: rate(({ shadow }) => shadow.requests_per_second),
+      not_ok: results.reduce((sum, r) => sum + r.alone.not_ok + r.shadow.not_ok, 0),
+    };
+    if (args.json !== undefined) await writeFile(args.json, `${JSON.stringify(result, null, 2)}\n`);
+    return result;
+  } finally {
+    await Promise.all([servers.echo.stop(), servers.alone.stop(), servers.shadow.stop()]);
+    await redis.stop();
+  }
+};
+
+/** Requests as clients send them, different enough that nothing can be remembered between them. */
+const BODIES = Array.from({ length: 512 }, (_, at) =>
+  JSON.stringify({
+    model: "flight-delay",
+    features: {
+      distance: 100 + ((at * 37) % 2800),
+      hour: at % 24,
+      weekday: 1 + (at % 7),
+      origin: `A${String.fromCharCode(65 + (at % 2))}${String.fromCharCode(65 + (at % 26))}`,
+      destination: `A${String.fromCharCode(65 + ((at >> 1) % 2))}${String.fromCharCode(65 + ((at * 7) % 26))}`,
+    },
+  }),
+);

@@ -1,0 +1,136 @@
+// Bench: child processes of a bench: compiled modules run by name, pinned to a core where the machine can, always ended.
+import { spawn, spawnSync } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { availableParallelism, cpus, tmpdir } from "node:os";
+import path from "node:path";
+import { Redis } from "ioredis";
+import { projectRoot } from "../src/adapters/config.ts";
+import type { LoadPlan, LoadResult } from "./load.ts";
+
+const CAN_PIN =
+  process.platform === "linux" && availableParallelism() > 1 && spawnSync("taskset", ["-V"]).status === 0;
+
+/** A command, kept to one core where that is possible: servers on the first, all else on the second. */
+const pinned = (
+  core: 0 | 1,
+  command: string,
+  args: readonly string[],
+): readonly [string, readonly string[]] =>
+  CAN_PIN ? ["taskset", ["-c", String(core), command, ...args]] : [command, args];
+
+/** Starts an exported function of a bench module in its own process. */
+const start = (core: 0 | 1, module: string, call: string): ChildProcess => {
+  const url = new URL(`./${module}.js`, import.meta.url).href;
+  const [command, args] = pinned(core, process.execPath, [
+    "--input-type=module",
+    "-e",
+    `(await import(${JSON.stringify(url)})).${call}`,
+  ]);
+  return spawn(command, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+};
+
+const message = <T>(child: ChildProcess): Promise<T> =>
+  new Promise((resolve, reject) => {
+    child.once("message", (content) => resolve(content as T));
+    child.once("exit", (code) => reject(new Error(`a bench process ended with ${code}`)));
+  });
+
+export interface Server {
+  readonly port: number;
+  readonly pid: number;
+  rssMb(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** Starts a server of servers.ts. */
+export const startServer = async (call: string): Promise<Server> => {
+  const child = start(0, "servers", call);
+  const { port } = await message<{ port: number }>(child);
+  return {
+    port,
+    pid: child.pid ?? 0,
+    rssMb: async () => {
+      child.send("rss");
+      return (await message<{ rss: number }>(child)).rss / 1024 / 1024;
+    },
+    stop: () =>
+      new Promise((resolve) => {
+        child.once("exit", () => resolve());
+        child.kill("SIGKILL");
+      }),
+  };
+};
+
+/** Runs the load generator once. */
+export const runLoad = async (plan: LoadPlan): Promise<LoadResult> => {
+  const child = start(1, "load", "loadForParent()");
+  child.send(plan);
+  return message<LoadResult>(child);
+};
+
+/** A private Redis with every write synced before its reply. */
+export const startBenchRedis = async (): Promise<{ url: string; stop(): Promise<void> }> => {
+  const dir = mkdtempSync(path.join(tmpdir(), "flyball-bench-redis-"));
+  const port = await freePort();
+  const settings = [
+    "--port",
+    String(port),
+    "--dir",
+    dir,
+    "--appendonly",
+    "yes",
+    "--appendfsync",
+    "always",
+    "--save",
+    "",
+  ];
+  const [command, args] = pinned(1, "redis-server", settings);
+  const child = spawn(command, args, { stdio: "ignore" });
+  const url = `redis://127.0.0.1:${port}`;
+  const redis = new Redis(url);
+  redis.on("error", () => undefined);
+  await redis.ping();
+  redis.disconnect();
+  return {
+    url,
+    stop: () =>
+      new Promise((resolve) => {
+        child.once("exit", () => {
+          rmSync(dir, { recursive: true, force: true });
+          resolve();
+        });
+        child.kill("SIGKILL");
+      }),
+  };
+};
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(address !== null && typeof address === "object" ? address.port : 0));
+    });
+  });
+
+/** The machine a result was measured on. */
+export const machine = () => ({
+  cpu: cpus()[0]?.model ?? "unknown",
+  cores: availableParallelism(),
+  node: process.version,
+  at: new Date().toISOString(),
+});
+
+export const median = (values: readonly number[]): number => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? NaN)
+    : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
+};
+
+/** The shipped contract. */
+export const contractFile = (): string =>
+  path.join(projectRoot(), "contracts/features/flight-delay@1.0.0.yaml");
