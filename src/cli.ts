@@ -2,14 +2,28 @@
 // cli: the door of the `flyball` command. Each command registers itself from src/commands; nothing else is decided here.
 // Exit 0 done, 1 refused or failed with the reason on stderr, 2 usage.
 import { Command, CommanderError } from "commander";
-import { register as registerClickhouse } from "./commands/clickhouse.ts";
-import { register as registerContract } from "./commands/contract.ts";
-import { register as registerData } from "./commands/data.ts";
-import { register as registerMigrate } from "./commands/migrate.ts";
-import { register as registerModels } from "./commands/models.ts";
+import { register as audit } from "./commands/audit.ts";
+import { register as clickhouse } from "./commands/clickhouse.ts";
+import { register as contract } from "./commands/contract.ts";
+import { register as data } from "./commands/data.ts";
+import { register as governance } from "./commands/governance.ts";
+import { register as migrate } from "./commands/migrate.ts";
+import { register as models } from "./commands/models.ts";
+import { register as serve } from "./commands/serve.ts";
+import { register as train } from "./commands/train.ts";
+import { register as up } from "./commands/up.ts";
 
 const program = new Command("flyball").description("a governor for models in production").exitOverride();
-for (const register of [registerClickhouse, registerContract, registerData, registerMigrate, registerModels]) register(program);
+for (const register of [
+  registerAudit,
+  registerClickhouse,
+  registerContract,
+  registerData,
+  registerGovernance,
+  registerMigrate,
+  registerModels,
+])
+  register(program);
 for (const command of program.commands) command.exitOverride();
 
 try {

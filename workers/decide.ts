@@ -55,13 +55,15 @@ interface Window {
   readonly nowMs: number;
 }
 
-/** Decides at most one window a model; answers how many were decided. */
+/** Decides at most one window a model; answers how many were decided and whether more are due once these are executed. */
 export const decide = async (
   ports: DecidePorts,
   options: DecideOptions,
   throughMs: number,
-): Promise<number> => {
+): Promise<{ decided: number; more: boolean }> => {
+  const sizeMs = durationMs(options.windows.decide);
   let decided = 0;
+  let more = false;
   const { models } = await ports.ledger.state();
   for (const { model, firstMs } of await ports.traffic.models()) {
     const governance = models[model];
@@ -70,8 +72,9 @@ export const decide = async (
     if (window === null) continue;
     await decideWindow(ports, options, window, governance);
     decided += 1;
+    more ||= window.endMs + sizeMs <= throughMs;
   }
-  return decided;
+  return { decided, more };
 };
 
 /** The window after the last decided one, if it has closed and the last decision was carried out. */

@@ -29,7 +29,10 @@ export const createDatasets = (options: { home: string; engineUrl: string }) => 
       contract: FeatureContract;
       contractDigest: string;
       labels: "required" | "optional";
+      /** The name it will get, if any: a bad one is refused before the work, not after. */
+      as: string | null;
     }) => {
+      if (by.as !== null) refuseBadName(by.as);
       const unique = randomUUID();
       const folder = join(root, `.${unique}.tmp`);
       const columns = frozenColumns(by.contract, by.labels);
@@ -106,8 +109,7 @@ export const createDatasets = (options: { home: string; engineUrl: string }) => 
     },
     /** Points a name at a dataset; gives the digest it pointed to before, or null. */
     name: async (name: string, digest: string): Promise<string | null> => {
-      if (!isDatasetName(name))
-        throw new Fault("poison", `${name}: expected a name of a-z, 0-9, dot, dash or underscore`);
+      refuseBadName(name);
       const names = join(root, "names");
       await makeDirectory(names);
       const before = await named(root, name);
@@ -117,8 +119,14 @@ export const createDatasets = (options: { home: string; engineUrl: string }) => 
   };
 };
 
-/** Whether a text may name a dataset; a name never looks like a digest. */
-export const isDatasetName = (name: string): boolean => NAME.test(name) && !/^[0-9a-f]{12,64}$/.test(name);
+/** A name never looks like a digest or a prefix of one. */
+const refuseBadName = (name: string): void => {
+  if (!NAME.test(name) || /^[0-9a-f]{12,64}$/.test(name))
+    throw new Fault(
+      "poison",
+      `${name}: expected a name of a-z, 0-9, dot, dash or underscore, not like a digest`,
+    );
+};
 
 /** Finds the directory and manifest of a dataset by name, digest, digest prefix (≥ 12) or `name@digest`. */
 export const findDataset = async (

@@ -1,0 +1,45 @@
+// Door: `flyball serve` and `flyball work`, one process of each kind. Both print one JSON line when ready and drain on SIGTERM or SIGINT.
+import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
+
+/** Adds the commands to the program. */
+export const register = (program: Command): void => {
+  program
+    .command("serve")
+    .description("run the api: predict, shadow, labels, dashboard")
+    .option("--processes <number>", "processes sharing the port", whole)
+    .option("--port <number>", "port (default: api.port)", whole)
+    .action(async (flags: { processes?: number; port?: number }) => {
+      const { loadConfig } = await import("../adapters/config.ts");
+      const { runServer } = await import("../server.ts");
+      const { drainOnSignal, ready } = await import("./process.ts");
+      const config = loadConfig();
+      const port = flags.port ?? config.service.api.port;
+      const service = { ...config.service, api: { ...config.service.api, port } };
+      const processes = flags.processes ?? service.api.processes;
+      if (processes > 1) {
+        const { runCluster } = await import("./cluster.ts");
+        return runCluster({ ...config, service }, processes);
+      }
+      const slot = Number(process.env["FLYBALL_SLOT"] ?? "0");
+      const server = await runServer({ ...config, service }, { slot, bootMs: Date.now(), env: process.env });
+      drainOnSignal(() => server.close());
+      ready({ port: server.port });
+    });
+  program
+    .command("work")
+    .description("run the stream recorders and the stages: roll, measure, decide, execute, retrain, notify")
+    .action(async () => {
+      const { loadConfig } = await import("../adapters/config.ts");
+      const { runWorkers } = await import("../../workers/main.ts");
+      const { drainOnSignal, ready } = await import("./process.ts");
+      const workers = await runWorkers(loadConfig(), process.env);
+      drainOnSignal(() => workers.close());
+      ready({});
+    });
+};
+
+const whole = (value: string): number => {
+  if (!/^\d{1,5}$/.test(value)) throw new InvalidArgumentError("expected a whole number");
+  return Number(value);
+};

@@ -1,0 +1,128 @@
+// Wiring: the only file that knows both a port and who implements it. Each function opens what one process needs and returns it with
+// a close() that closes in the reverse of the opening order.
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { DRIFT_PROFILES, type DriftProfile } from "../contracts/drift-profile.ts";
+import { createClickhouse, type Clickhouse } from "./adapters/clickhouse.ts";
+import { ConfigError, projectRoot, type Config } from "./adapters/config.ts";
+import { createAlerts, createDecisions } from "./adapters/decision-store.ts";
+import { createLedger, type Ledger } from "./adapters/ledger.ts";
+import { createLog } from "./adapters/log.ts";
+import { createLoopState, type LoopState } from "./adapters/loop-state.ts";
+import { createMeasures } from "./adapters/measure-store.ts";
+import { createOutcomes } from "./adapters/outcome-store.ts";
+import { connectRedis, type RedisClient } from "./adapters/redis.ts";
+import { createRegistry } from "./adapters/registry.ts";
+import { createRegistryReader } from "./adapters/registry-reader.ts";
+import type { Engine } from "./adapters/rows.ts";
+import { createSnapshots, createTraffic } from "./adapters/snapshot-store.ts";
+import { parsePolicy, type ReadyPolicy } from "./core/policy.ts";
+import type {
+  KeepsAlerts,
+  KeepsDecisions,
+  KeepsMeasures,
+  KeepsSnapshots,
+  Log,
+  ReadsOutcomes,
+  ReadsRegistry,
+  ReadsTraffic,
+} from "./ports.ts";
+
+/** Longer than any answer a healthy neighbour takes. */
+const COMMAND_TIMEOUT_MS = 5_000;
+
+export interface Stores {
+  readonly config: Config;
+  readonly redis: RedisClient;
+  readonly redisUrl: string;
+  readonly clickhouse: Clickhouse;
+  readonly ledger: Ledger;
+  readonly loop: LoopState;
+  readonly traffic: ReadsTraffic;
+  readonly snapshots: KeepsSnapshots;
+  readonly outcomes: ReadsOutcomes;
+  readonly measures: KeepsMeasures;
+  readonly decisions: KeepsDecisions;
+  readonly alerts: KeepsAlerts;
+  readonly registry: ReturnType<typeof createRegistry>;
+  readonly bundles: ReadsRegistry;
+  readonly log: Log;
+  /** The deployment's clock: the wall, or the last event time told under replay (the epoch before the first). */
+  now(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Opens all stores of a deployment. */
+export const wireStores = (config: Config, name: string): Stores => {
+  const { redisUrl } = neighbours(config);
+  const log = createLog({ name, level: config.service.log.level });
+  const redis = connectRedis({ url: redisUrl }, { timeoutMs: COMMAND_TIMEOUT_MS });
+  const clickhouse = wireClickhouse(config);
+  const engine: Engine = clickhouse;
+  const loop = createLoopState(redis, Date.now);
+  const registry = createRegistry(config.home);
+  return {
+    config,
+    redis,
+    redisUrl,
+    clickhouse,
+    ledger: createLedger({ redis, clickhouse: engine }),
+    loop,
+    traffic: createTraffic(engine),
+    snapshots: createSnapshots(engine),
+    outcomes: createOutcomes(engine),
+    measures: createMeasures(engine),
+    decisions: createDecisions(engine),
+    alerts: createAlerts(engine),
+    registry,
+    bundles: createRegistryReader(registry),
+    log,
+    now: async () => (config.service.clock === "wall" ? Date.now() : ((await loop.clock.read()) ?? 0)),
+    close: async () => {
+      await clickhouse.close();
+      redis.disconnect();
+    },
+  };
+};
+
+/** Opens ClickHouse alone. */
+export const wireClickhouse = (config: Config): Clickhouse => {
+  const { clickhouse } = config.service;
+  return createClickhouse({
+    url: neighbours(config).clickhouseUrl,
+    database: clickhouse.database,
+    queriesDir: path.join(projectRoot(), "clickhouse", "queries"),
+    ...(clickhouse.user === null ? {} : { user: clickhouse.user }),
+    ...(clickhouse.password === null ? {} : { password: clickhouse.password }),
+  });
+};
+
+/** Where Redis and ClickHouse are; a clear error with the way out where nobody said and nothing runs. */
+export const neighbours = (config: Config): { redisUrl: string; clickhouseUrl: string } => {
+  const { redis, clickhouse } = config.service;
+  if (redis.url === null || clickhouse.url === null)
+    throw new ConfigError(
+      `${redis.url === null ? "redis.url" : "clickhouse.url"} is not set and no stack runs in ${config.home}: start one with \`flyball up\`, or set it in config/service.yaml`,
+    );
+  return { redisUrl: redis.url, clickhouseUrl: clickhouse.url };
+};
+
+/** The policy of the deployment; every mistake with its line. */
+export const loadPolicy = (config: Config): ReadyPolicy => {
+  const file = path.join(config.configDir, "policy.yaml");
+  if (!existsSync(file))
+    throw new ConfigError(`${file} is missing: a deployment decides by an explicit policy`);
+  const parsed = parsePolicy(readFileSync(file, "utf8"), "policy.yaml");
+  if (parsed.ok) return parsed.policy;
+  throw new ConfigError(
+    parsed.errors
+      .map((e) => `policy.yaml:${e.line}:${e.column}: ${e.key === "" ? "" : `${e.key}: `}${e.message}`)
+      .join("\n"),
+  );
+};
+
+/** The drift profile a policy names, with the policy's own false-alarm budget where the profile spends one. */
+export const driftProfile = (policy: ReadyPolicy): DriftProfile => {
+  const profile: DriftProfile = DRIFT_PROFILES[policy.drift.profile];
+  return typeof profile.alpha === "number" ? profile : { ...profile, alpha: policy.drift.budget };
+};
