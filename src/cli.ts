@@ -13,18 +13,11 @@ import { register as serve } from "./commands/serve.ts";
 import { register as train } from "./commands/train.ts";
 import { register as up } from "./commands/up.ts";
 
+const COMMANDS = [up, serve, clickhouse, migrate, contract, data, train, models, governance, audit];
+
 const program = new Command("flyball").description("a governor for models in production").exitOverride();
-for (const register of [
-  registerAudit,
-  registerClickhouse,
-  registerContract,
-  registerData,
-  registerGovernance,
-  registerMigrate,
-  registerModels,
-])
-  register(program);
-for (const command of program.commands) command.exitOverride();
+for (const register of COMMANDS) register(program);
+exitByThrowing(program);
 
 try {
   await program.parseAsync();
@@ -35,6 +28,12 @@ try {
     process.stderr.write(`${reasonOf(error)}\n`);
     process.exitCode = 1;
   }
+}
+
+/** Usage errors of commands and their subcommands end here with code 2. */
+function exitByThrowing(command: Command): void {
+  command.exitOverride();
+  for (const inner of command.commands) exitByThrowing(inner);
 }
 
 /** The message and those beneath it: the first says what was being done, the last why it failed. */
