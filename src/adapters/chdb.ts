@@ -131,18 +131,20 @@ function createPool(
     return (await started).answer;
   };
 
-  const close = async (drainMs: number): Promise<void> => {
+  const close = async (drainMs: number): Promise<boolean> => {
     closing = true;
     const idle = (async () => {
       while (running.size > 0) await Promise.all(running);
       await end();
+      return true;
     })();
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((done) => {
-      timer = setTimeout(done, drainMs);
+    const late = new Promise<boolean>((done) => {
+      timer = setTimeout(() => done(false), drainMs);
     });
-    await Promise.race([idle, late]);
+    const drained = await Promise.race([idle, late]);
     clearTimeout(timer);
+    return drained;
   };
 
   return { run, close };

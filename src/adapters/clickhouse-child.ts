@@ -16,6 +16,8 @@ export type ClickhouseChildOptions = {
   readonly password?: string;
   readonly sessions?: number;
   readonly allowFiles?: boolean;
+  readonly bodyMax?: number;
+  readonly drainSeconds?: number;
   readonly onLog?: (line: string) => void;
 };
 
@@ -39,6 +41,8 @@ export async function startClickhouse(options: ClickhouseChildOptions): Promise<
   const flags = ["--path", options.path, "--host", host, "--port", String(options.port ?? 0)];
   flags.push("--sessions", String(sessions));
   if (options.user !== undefined) flags.push("--user", options.user);
+  if (options.bodyMax !== undefined) flags.push("--body-max", String(options.bodyMax));
+  if (options.drainSeconds !== undefined) flags.push("--drain", String(options.drainSeconds));
   if (options.allowFiles === true) flags.push("--allow-files");
   const child = spawn(process.execPath, [options.entry ?? compiledEntry(), "clickhouse", ...flags], {
     stdio: ["ignore", "pipe", "pipe"],

@@ -10,6 +10,8 @@ type Flags = {
   user: string;
   password?: string;
   sessions: number;
+  bodyMax: number;
+  drain: number;
   allowFiles?: boolean;
 };
 
@@ -24,6 +26,8 @@ export function register(program: Command): void {
     .option("--user <name>", "user, when a password is set", "default")
     .option("--password <password>", "password (default: FLYBALL_CLICKHOUSE_PASSWORD; none on loopback)")
     .option("--sessions <number>", "statements that run side by side", whole, 4)
+    .option("--body-max <bytes>", "largest request body, also after decompression", whole, 512 * 1024 * 1024)
+    .option("--drain <seconds>", "how long SIGTERM waits for running statements", whole, 20)
     .option("--allow-files", "let statements read and write files, networks and commands")
     .action(async (flags: Flags) => {
       const { runClickhouse } = await import("../http/clickhouse-process.ts");
@@ -34,6 +38,8 @@ export function register(program: Command): void {
         port: flags.port,
         user: flags.user,
         sessions: flags.sessions,
+        bodyMax: flags.bodyMax,
+        drainMs: flags.drain * 1000,
         allowFiles: flags.allowFiles === true,
         ...(password === undefined ? {} : { password }),
       });
@@ -41,7 +47,12 @@ export function register(program: Command): void {
       const end = () => {
         if (ending) return;
         ending = true;
-        void running.close().then(() => process.exit(0));
+        void running.close().then((drained) => {
+          if (drained) process.exit(0);
+          // Leaving politely would wait for the engine's thread; it is as safe to kill as to lose power.
+          process.stderr.write("a statement outlasted the drain and is abandoned\n");
+          process.kill(process.pid, "SIGKILL");
+        });
       };
       process.on("SIGTERM", end);
       process.on("SIGINT", end);

@@ -65,5 +65,6 @@ export type SqlEngine = {
   readonly tableFunctions: readonly string[];
   /** Resolves with the answer once its first bytes or its end are there; rejects with EngineError. */
   readonly run: (statement: EngineStatement) => Promise<EngineAnswer>;
-  readonly close: (drainMs: number) => Promise<void>;
+  /** Waits for running statements, at most `drainMs`; false when some still ran: then only a kill ends the process. */
+  readonly close: (drainMs: number) => Promise<boolean>;
 };

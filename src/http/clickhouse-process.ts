@@ -18,6 +18,13 @@ export type ClickhouseOptions = {
   readonly allowFiles?: boolean;
   readonly bodyMax?: number;
   readonly resultMax?: number;
+  readonly drainMs?: number;
+};
+
+export type RunningClickhouse = {
+  readonly port: number;
+  /** Drains and stops; false when a statement outlasted the drain, so that only a kill can end the process. */
+  close(): Promise<boolean>;
 };
 
 const MIB = 1024 * 1024;
@@ -25,9 +32,7 @@ const MIB = 1024 * 1024;
 const DRAIN_MS = 20_000;
 
 /** Runs the embedded ClickHouse until `close`; resolves once it answers. It changes the process's working directory. */
-export async function runClickhouse(
-  options: ClickhouseOptions,
-): Promise<{ port: number; close(): Promise<void> }> {
+export async function runClickhouse(options: ClickhouseOptions): Promise<RunningClickhouse> {
   const host = options.host ?? "127.0.0.1";
   const password = options.password ?? "";
   if (!isLoopback(host) && password === "") {
@@ -61,14 +66,15 @@ export async function runClickhouse(
   const address: AddressInfo | string | null = server.address();
   const port = typeof address === "object" && address !== null ? address.port : options.port;
 
-  const close = async (): Promise<void> => {
+  const close = async (): Promise<boolean> => {
     const closed = new Promise<void>((done) => server.close(() => done()));
     server.closeIdleConnections();
-    await engine.close(DRAIN_MS);
+    const drained = await engine.close(options.drainMs ?? DRAIN_MS);
     server.closeIdleConnections();
     const late = setTimeout(() => server.closeAllConnections(), 1_000);
     await closed;
     clearTimeout(late);
+    return drained;
   };
   return { port, close };
 }

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startClickhouse } from "../../src/adapters/clickhouse-child.ts";
 import type { ClickhouseChild } from "../../src/adapters/clickhouse-child.ts";
@@ -65,7 +66,36 @@ describe("credentials", () => {
   });
 });
 
+describe("limits", () => {
+  it("a body above the limit is refused, also one that only grows on unpacking, and the next one is served", async () => {
+    const { url } = await start({ bodyMax: 100_000 });
+    await post(url, CREATE);
+    const insert = `${url}/?query=INSERT+INTO+t+FORMAT+JSONCompactEachRow`;
+    const rows = '[1,"x"]\n'.repeat(20_000);
+    expect(await post(insert, rows)).toMatchObject({ status: 413, code: "162" });
+    const init = {
+      method: "POST",
+      headers: { "Content-Encoding": "gzip" },
+      body: new Uint8Array(gzipSync(rows)),
+    };
+    expect((await fetch(insert, init)).status).toBe(413);
+    expect((await post(insert, rows.slice(0, 80_000))).status).toBe(200);
+    expect((await post(url, "SELECT count() FROM t")).text).toBe("10000\n");
+  });
+});
+
 describe("its end", () => {
+  it("SIGTERM abandons a statement that outlasts the drain", async () => {
+    const engine = await start({ drainSeconds: 1 });
+    const endless =
+      "SELECT count() FROM numbers(100000000000) WHERE NOT ignore(sipHash64(number)) FORMAT JSON";
+    const running = post(engine.url, endless).catch(() => undefined);
+    await new Promise((soon) => setTimeout(soon, 100)); // the statement has to be in the engine
+    await engine.close();
+    expect(await engine.exited).toBe(null);
+    expect(await running).toBe(undefined);
+  });
+
   it("SIGTERM finishes what was begun, then exits 0, and the directory is free again", async () => {
     const first = await start();
     await post(first.url, CREATE);
