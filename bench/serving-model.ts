@@ -1,6 +1,7 @@
 // Bench: a real model to serve, trained here and now on synthetic flights under the shipped contract, so that benches and tests
 // need no data of anyone's. Same seed, same bytes. Not a model of anything.
 import { readFile } from "node:fs/promises";
+import type { Encoding } from "../contracts/encoding.ts";
 import { createSession } from "../src/adapters/onnx.ts";
 import { sha256Hex } from "../src/core/canonical.ts";
 import { parseContract } from "../src/core/contract.ts";
@@ -33,6 +34,7 @@ export const serveFlights = async (
 ): Promise<{
   readonly model: ServingModel;
   readonly onnx: Uint8Array;
+  readonly encoding: Encoding;
   readonly rows: readonly FlightRow[];
 }> => {
   const parsed = parseContract(await readFile(contractFile, "utf8"), "flight-delay@1.0.0.yaml");
@@ -75,7 +77,7 @@ export const serveFlights = async (
     threshold: 0.5,
     session,
   };
-  return { model, onnx, rows };
+  return { model, onnx, encoding, rows };
 };
 
 /** A small seeded generator (mulberry32): draws need to be the same everywhere, not good. */
