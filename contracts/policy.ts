@@ -141,8 +141,10 @@ export const Policy = z.strictObject({
     trust: z.strictObject({ min: Share }).nullable(),
   }),
   watch: z.strictObject({
-    /** STANDBY shadows at least so long after a promotion, and on while harm evidence is ahead (E > 1) … */
+    /** STANDBY shadows at least so long after a promotion, and on while harm is not ruled out … */
     for: Duration,
+    /** … that is, while E of the harm test is above this … */
+    extend_above_e: z.number().positive(),
     /** … but not longer than this. */
     at_most: Duration,
     harm: z.strictObject({ method: EvidenceMethod, e_min: z.number().gt(1) }),

@@ -6,15 +6,13 @@ import type { Assessment, DecisionInputs } from "./assess.ts";
 import type { SignalContext } from "./policy.ts";
 import { isSignal, type Signal, type SignalName, type Signals } from "./signals.ts";
 
-/** Names every signal of an assessment. */
-export const signalsOf = (inputs: DecisionInputs, at: Assessment): Signals => ({
-  ...operatorSignals(inputs),
-  ...watchSignals(inputs, at),
-  ...windowSignals(inputs, at),
-  ...performanceSignals(at),
-  ...candidateSignals(inputs, at),
-  ...trainingSignals(inputs, at),
-});
+/** Names every signal of an assessment. Assigned, not spread: a simulation asks for this a million times, and spreading is slow. */
+export const signalsOf = (inputs: DecisionInputs, at: Assessment): Signals =>
+  Object.assign(
+    operatorSignals(inputs),
+    Object.assign(watchSignals(inputs, at), windowSignals(inputs, at)),
+    Object.assign(candidateSignals(inputs, at), performanceSignals(at), trainingSignals(inputs, at)),
+  );
 
 /** Groups signals for conditions; unknown numbers are left out. */
 export const contextOf = (signals: Readonly<Record<string, Signal>>): SignalContext => {

@@ -9,7 +9,7 @@ import { confusionMetrics } from "./performance.ts";
 import type { ReadyPolicy } from "./policy.ts";
 import { dependenceOf, tallyOf } from "./promotion-evidence.ts";
 import { blockGrowth, f1Growth, lookAgain, mixtureLogE, startMixture, ROW_LAMBDAS } from "./sequential.ts";
-import { round9 } from "./threshold.ts";
+import { exceeds, round9 } from "./threshold.ts";
 
 type Looks = NonNullable<Memory["harm"]>;
 
@@ -174,8 +174,8 @@ export const standbyBetter = (
 };
 
 /**
- * Says whether STANDBY has watched long enough: `watch.for`, and on while harm evidence is ahead (E > 1), at the latest
- * `watch.at_most`. Without this a slow harm would lose its rollback target in the very days that prove it.
+ * Says whether STANDBY has watched long enough: `watch.for`, and on while harm is not ruled out (E above `extend_above_e`), at the
+ * latest `watch.at_most`. Without this a slow harm would lose its rollback target in the very days that prove it.
  */
 export const watchIsOver = (at: {
   readonly governance: ModelState;
@@ -191,6 +191,9 @@ export const watchIsOver = (at: {
   const doubt =
     memory.harm !== null &&
     memory.harm.version === governance.promoted &&
-    mixtureLogE({ looks: memory.harm.looks, logS: memory.harm.log_s }) > 0;
+    exceeds(
+      mixtureLogE({ looks: memory.harm.looks, logS: memory.harm.log_s }),
+      Math.log(policy.watch.extend_above_e),
+    );
   return !doubt || watchedMs >= policy.ms.watchMax;
 };
