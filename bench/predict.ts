@@ -2,6 +2,7 @@
 // A B C A B C, medians of ratios, because on a shared machine only ratios mean anything.
 import { writeFile } from "node:fs/promises";
 import type { LoadResult } from "./load.ts";
+import type { Server } from "./processes.ts";
 import { contractFile, machine, median, runLoad, startBenchRedis, startServer } from "./processes.ts";
 
 export interface PredictBench {
@@ -10,6 +11,9 @@ export interface PredictBench {
   readonly runs: number;
   readonly ratio_alone: number;
   readonly ratio_shadow: number;
+  /** The same ratios per processor second of the server: what holds on a machine shared with others. */
+  readonly cpu_ratio_alone: number;
+  readonly cpu_ratio_shadow: number;
   readonly p99_ratio: number;
   readonly rss_mb: number;
   readonly echo_rps: number;
@@ -19,6 +23,8 @@ export interface PredictBench {
 }
 
 const CONNECTIONS = 64;
+
+type Measured = LoadResult & { readonly per_cpu_s: number };
 
 /** Measures; `seconds` is the length of one run, `rounds` how often the three are repeated. */
 export const run = async (
@@ -34,14 +40,27 @@ export const run = async (
     shadow: await startServer(`startApi(${plan(true)})`),
   };
   try {
-    const results: { echo: LoadResult; alone: LoadResult; shadow: LoadResult }[] = [];
+    const results: { echo: Measured; alone: Measured; shadow: Measured }[] = [];
     for (let round = 0; round < rounds; round++) {
-      const one = (port: number) =>
-        runLoad({ port, path: "/api/v1/predict", bodies: BODIES, connections: CONNECTIONS, seconds });
+      const one = async (server: Server): Promise<Measured> => {
+        const before = await server.cpuS();
+        const bodies = BODIES;
+        const result = await runLoad({
+          port: server.port,
+          path: "/api/v1/predict",
+          bodies,
+          connections: CONNECTIONS,
+          seconds,
+        });
+        return {
+          ...result,
+          per_cpu_s: (result.requests_per_second * seconds) / ((await server.cpuS()) - before),
+        };
+      };
       results.push({
-        echo: await one(servers.echo.port),
-        alone: await one(servers.alone.port),
-        shadow: await one(servers.shadow.port),
+        echo: await one(servers.echo),
+        alone: await one(servers.alone),
+        shadow: await one(servers.shadow),
       });
     }
     const rate = (pick: (result: (typeof results)[number]) => number) => median(results.map(pick));
@@ -51,6 +70,8 @@ export const run = async (
       runs: rounds,
       ratio_alone: rate(({ alone, echo }) => alone.requests_per_second / echo.requests_per_second),
       ratio_shadow: rate(({ shadow, echo }) => shadow.requests_per_second / echo.requests_per_second),
+      cpu_ratio_alone: rate(({ alone, echo }) => alone.per_cpu_s / echo.per_cpu_s),
+      cpu_ratio_shadow: rate(({ shadow, echo }) => shadow.per_cpu_s / echo.per_cpu_s),
       p99_ratio: rate(({ alone, echo }) => alone.p99_ms / echo.p99_ms),
       rss_mb: Math.max(await servers.alone.rssMb(), await servers.shadow.rssMb()),
       echo_rps: rate(({ echo }) => echo.requests_per_second),

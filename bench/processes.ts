@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import path from "node:path";
 import { Redis } from "ioredis";
+import { z } from "zod";
 import { projectRoot } from "../src/adapters/config.ts";
 import type { LoadPlan, LoadResult } from "./load.ts";
 
@@ -31,9 +32,9 @@ const start = (core: 0 | 1, module: string, call: string): ChildProcess => {
   return spawn(command, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
 };
 
-const message = <T>(child: ChildProcess): Promise<T> =>
+const message = <T>(child: ChildProcess, word: z.ZodType<T>): Promise<T> =>
   new Promise((resolve, reject) => {
-    child.once("message", (content) => resolve(content as T));
+    child.once("message", (content) => resolve(word.parse(content)));
     child.once("exit", (code) => reject(new Error(`a bench process ended with ${code}`)));
   });
 
@@ -41,19 +42,25 @@ export interface Server {
   readonly port: number;
   readonly pid: number;
   rssMb(): Promise<number>;
+  /** Processor seconds used so far. */
+  cpuS(): Promise<number>;
   stop(): Promise<void>;
 }
 
 /** Starts a server of servers.ts. */
 export const startServer = async (call: string): Promise<Server> => {
   const child = start(0, "servers", call);
-  const { port } = await message<{ port: number }>(child);
+  const { port } = await message(child, z.object({ port: z.int() }));
   return {
     port,
     pid: child.pid ?? 0,
     rssMb: async () => {
       child.send("rss");
-      return (await message<{ rss: number }>(child)).rss / 1024 / 1024;
+      return (await message(child, z.object({ rss: z.number() }))).rss / 1024 / 1024;
+    },
+    cpuS: async () => {
+      child.send("cpu");
+      return (await message(child, z.object({ cpu_s: z.number() }))).cpu_s;
     },
     stop: () =>
       new Promise((resolve) => {
@@ -63,11 +70,18 @@ export const startServer = async (call: string): Promise<Server> => {
   };
 };
 
+const Result = z.object({
+  requests_per_second: z.number(),
+  p50_ms: z.number(),
+  p99_ms: z.number(),
+  not_ok: z.int(),
+});
+
 /** Runs the load generator once. */
 export const runLoad = async (plan: LoadPlan): Promise<LoadResult> => {
   const child = start(1, "load", "loadForParent()");
   child.send(plan);
-  return message<LoadResult>(child);
+  return message(child, Result);
 };
 
 /** A private Redis with every write synced before its reply. */

@@ -24,7 +24,7 @@ export const startEcho = (): void => {
   const app = new Hono();
   app.post("/*", async (c) => c.json(await c.req.json()));
   serveHono({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, ({ port }) => process.send?.({ port }));
-  reportMemory();
+  reportUse();
 };
 
 /** This api with one promoted version and, when asked, a candidate on all traffic. */
@@ -67,11 +67,14 @@ export const startApi = async ({ redisUrl, contractFile, shadow }: ApiPlan): Pro
   });
   const { port } = await serve(api, { host: "127.0.0.1", port: 0 });
   process.send?.({ port });
-  reportMemory();
+  reportUse();
 };
 
-/** Tells the parent the resident set whenever it asks. */
-const reportMemory = (): void => {
-  process.on("message", () => process.send?.({ rss: process.memoryUsage.rss() }));
+/** Tells the parent the resident set and the processor time whenever it asks. */
+const reportUse = (): void => {
+  process.on("message", () => {
+    const { user, system } = process.cpuUsage();
+    process.send?.({ rss: process.memoryUsage.rss(), cpu_s: (user + system) / 1e6 });
+  });
   process.on("disconnect", () => process.exit(0));
 };
