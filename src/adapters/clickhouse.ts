@@ -32,16 +32,16 @@ export type Clickhouse = ReturnType<typeof createClickhouse>;
 
 /** Connects to the ClickHouse at `url`; opens nothing until the first call. */
 export function createClickhouse(options: ClickhouseOptions) {
-  const client = createClient({
+  const connection = {
     url: options.url,
-    database: options.database,
     ...(options.user === undefined ? {} : { username: options.user }),
     ...(options.password === undefined ? {} : { password: options.password }),
     request_timeout: options.timeoutMs ?? 120_000,
     max_open_connections: 16,
     clickhouse_settings: SETTINGS,
     log: { level: ClickHouseLogLevel.OFF }, // a failure is thrown to the caller, who logs it once
-  });
+  };
+  const client = createClient({ ...connection, database: options.database });
   const texts = new Map<string, Promise<string>>();
   const textOf = (name: string): Promise<string> => {
     if (!/^[a-z0-9-]+$/.test(name)) throw new Error(`not a query's name: ${name}`);
@@ -100,6 +100,14 @@ export function createClickhouse(options: ClickhouseOptions) {
       faults(async () => {
         const asked = await client.query({ query: sql, query_params: { ...params }, format: "JSONEachRow" });
         return asked.json<T>();
+      }),
+    /** Makes the database this client names; the one statement that cannot be sent from within it. */
+    createDatabase: (): Promise<void> =>
+      faults(async () => {
+        const outside = createClient({ ...connection, database: "default" });
+        await outside
+          .command({ query: `CREATE DATABASE IF NOT EXISTS ${plainName(options.database)}` })
+          .finally(() => outside.close());
       }),
     /** True when it answers. */
     ping: async (): Promise<boolean> => (await client.ping()).success,

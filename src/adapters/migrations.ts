@@ -8,6 +8,7 @@ import { splitStatements } from "../core/sql-tokens.ts";
 
 /** What migrating needs of the ClickHouse adapter. */
 export type MigrationClient = {
+  createDatabase(): Promise<void>;
   command(sql: string, params?: Readonly<Record<string, unknown>>): Promise<void>;
   ask<T>(sql: string, params?: Readonly<Record<string, unknown>>): Promise<T[]>;
 };
@@ -35,6 +36,7 @@ export async function migrate(
 ): Promise<Migrated> {
   const { migrations, views } = typeof dirs === "string" ? { migrations: dirs, views: undefined } : dirs;
   const files = await numberedFiles(migrations);
+  await client.createDatabase();
   for (const statement of LEDGER) await client.command(statement);
   const ledger = await client.ask<Entry>(READ_LEDGER);
   refuseMismatch(files, ledger);

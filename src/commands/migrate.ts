@@ -26,7 +26,7 @@ export function register(program: Command): void {
       const home = clickhouseHome();
       const client = createClickhouse({
         url: flags.url,
-        database: "default", // the ledger's own database may not exist yet; migrations name theirs
+        database: "flyball",
         queriesDir: `${home}/queries`,
         ...(user === undefined ? {} : { user }),
         ...(password === undefined ? {} : { password }),

@@ -22,14 +22,14 @@ export function refuseOutside(
       deny(`${token.text}()`);
     if (token.key === "INTO" && next?.key === "OUTFILE") deny("INTO OUTFILE");
     if (token.key === "FROM" && next?.key === "INFILE") deny("FROM INFILE");
-    if (token.key === "ENGINE") refuseEngine(tokens[next?.key === "=" ? i + 2 : i + 1]);
+    if (token.key === "ENGINE" && token.depth === 0) refuseEngine(tokens[next?.key === "=" ? i + 2 : i + 1]);
     if (token.kind === "name" && isPath(token.text)) deny(token.text);
     if (token.kind === "string" && reads.has(i) && isPath(token.text)) deny(`table ${token.text}`);
   });
   if (OUTSIDE_VERBS.has(tokens[0]?.key ?? "")) deny(tokens[0]?.key ?? "");
-  if (tokens[0]?.key === "CREATE" && tokens.some(({ key }) => CREATES_OUTSIDE.has(key))) {
-    deny(`CREATE ${tokens.find(({ key }) => CREATES_OUTSIDE.has(key))?.key ?? ""}`);
-  }
+  const made =
+    tokens[0]?.key === "CREATE" ? tokens.slice(1).find(({ key }) => !CREATE_PREFIXES.has(key)) : undefined;
+  if (made !== undefined && CREATES_OUTSIDE.has(made.key)) deny(`CREATE ${made.key}`);
   const path = names.find(isPath);
   if (path !== undefined) deny(path);
 }
@@ -52,6 +52,7 @@ const HARMLESS_ENGINES = new Set(
 );
 /** BACKUP and RESTORE write to disks and buckets; ATTACH takes paths. */
 const OUTSIDE_VERBS = new Set(["BACKUP", "RESTORE", "ATTACH"]);
+const CREATE_PREFIXES = new Set(["OR", "REPLACE", "TEMPORARY", "NAMED"]);
 const CREATES_OUTSIDE = new Set(["DICTIONARY", "COLLECTION", "USER", "ROLE"]);
 
 function deny(what: string): never {

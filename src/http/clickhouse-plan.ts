@@ -163,8 +163,12 @@ function valuesFor(
   given: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const values: Record<string, string> = {};
+  // A parameterised view keeps its placeholders; whoever reads it gives the values.
+  const creates = statement.kind === "other" && statement.verb === "CREATE";
+  const parameterised = creates && statement.tokens.some(({ key, depth }) => key === "VIEW" && depth === 0);
   for (const name of statement.placeholders.keys()) {
     const value = given[name];
+    if (value === undefined && parameterised) continue;
     if (value === undefined) refuse("UNKNOWN_QUERY_PARAMETER", `Substitution \`${name}\` is not set`);
     values[name] = value;
   }

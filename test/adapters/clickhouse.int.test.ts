@@ -104,6 +104,13 @@ describe("settings and parameters", () => {
   });
 });
 
+describe("a parameterised view", () => {
+  it("is made without values and read with them", async () => {
+    await done("CREATE VIEW from_on AS SELECT number FROM numbers(5) WHERE number >= {least:UInt64}");
+    expect(await done("SELECT * FROM from_on(least = {n:UInt64})", { param_n: "3" })).toBe("3\n4\n");
+  });
+});
+
 describe("errors are the server's", () => {
   it.each([
     ["SELECT * FROM nope", 404, 60, "UNKNOWN_TABLE"],
@@ -149,6 +156,8 @@ describe("what leaves the engine is refused", () => {
     "SELECT 1 INTO OUTFILE '/tmp/never'",
     "INSERT INTO t FROM INFILE '/etc/hostname' FORMAT CSV",
     "CREATE TABLE f (a String) ENGINE = File(CSV, '/etc/hostname')",
+    "CREATE TABLE f (a String) ENGINE Kafka('127.0.0.1:1', 't', 'g', 'CSV')",
+    "CREATE OR REPLACE DICTIONARY f (a UInt8) PRIMARY KEY a SOURCE(FILE(path '/etc/hostname')) LAYOUT(FLAT())",
     "CREATE DATABASE f ENGINE = Filesystem('/etc')",
     "SELECT 1 /* ' */ FROM remote('127.0.0.2', system.one) -- '",
   ])("%s", async (sql) => {
@@ -162,6 +171,13 @@ describe("what leaves the engine is refused", () => {
   it("no harmless text that looks alike", async () => {
     expect(await done("SELECT replaceAll('/etc/x', '/etc', 'url(1)'), 'a/b' AS `rate a/b`")).toBe(
       "url(1)/x\ta/b\n",
+    );
+  });
+  it("no table whose columns are called like what is refused", async () => {
+    const columns = "role String, engine String, user String, dictionary UInt8, file UInt8, collection UInt8";
+    await done(`CREATE TABLE roles (${columns}) ENGINE = MergeTree ORDER BY role`);
+    expect(await done("SELECT role, engine, file FROM roles WHERE user IN ('/etc/passwd', 'file(x)')")).toBe(
+      "",
     );
   });
   it("every table function of this engine is either known as harmless or refused", async () => {
