@@ -5,34 +5,18 @@ import { createHash, randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { chmod, lstat, mkdir, open, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { parse as parseYaml } from "yaml";
-import {
-  BUNDLE_FILES,
-  BundleMetadata,
-  BundleMetrics,
-  Preprocessor,
-  Reference,
-} from "../../contracts/bundle.ts";
-import { Encoding } from "../../contracts/encoding.ts";
-import { encodingDigest } from "../core/encode.ts";
+import { BUNDLE_FILES, type BundleMetadata } from "../../contracts/bundle.ts";
 import { Fault } from "../core/fault.ts";
 import { compareVersions, parseVersion, versionAfter } from "../core/version.ts";
+import { readBundle, type LoadedBundle } from "./bundle-words.ts";
 import { isCode, makeDirectory, renameDurably, syncPath, writeNew } from "./durable.ts";
+
+export type { LoadedBundle };
 
 /** The files a publisher gives; SHA256SUMS is made of them. */
 export type BundleContent = Readonly<
   Record<Exclude<(typeof BUNDLE_FILES)[number], "SHA256SUMS">, Uint8Array | string>
 >;
-
-/** A bundle whose every byte was verified. */
-export type LoadedBundle = {
-  readonly metadata: BundleMetadata;
-  readonly metrics: BundleMetrics;
-  readonly preprocessor: Omit<Preprocessor, "encoding">;
-  readonly encoding: Encoding;
-  readonly reference: Reference;
-  readonly modelBytes: Uint8Array;
-};
 
 export type FileCheck = { readonly file: string; readonly ok: boolean; readonly reason: string };
 
@@ -195,44 +179,6 @@ const sumsIn = (text: string): ReadonlyMap<string, string> | null => {
   if (pairs.some((pair) => pair === null) || lines.length !== CONTENT_FILES.length) return null;
   const sums = new Map(pairs.map((pair): [string, string] => [pair?.[2] ?? "", pair?.[1] ?? ""]));
   return CONTENT_FILES.every((file) => sums.has(file)) ? sums : null;
-};
-
-/** Turns a bundle's bytes into words and checks that they speak of each other. */
-const readBundle = (files: ReadonlyMap<string, Uint8Array>): LoadedBundle => {
-  const text = (file: string): string => Buffer.from(files.get(file) ?? []).toString("utf8");
-  const word = <T>(file: string, read: () => T): T => {
-    try {
-      return read();
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new Fault("poison", `${file} cannot be read: ${why.slice(0, 300)}`, { cause });
-    }
-  };
-  const json = (file: string): unknown => word(file, (): unknown => JSON.parse(text(file)));
-  const metadata = word("metadata.yaml", () =>
-    BundleMetadata.parse(parseYaml(text("metadata.yaml"), { maxAliasCount: 0 })),
-  );
-  const metrics = word("metrics.json", () => BundleMetrics.parse(json("metrics.json")));
-  const reference = word("reference.json", () => Reference.parse(json("reference.json")));
-  const { encoding: rawEncoding, ...preprocessor } = word("preprocessor.json", () =>
-    Preprocessor.parse(json("preprocessor.json")),
-  );
-  const encoding = word("preprocessor.json", () => Encoding.parse(rawEncoding));
-  const modelBytes = files.get("model.onnx") ?? new Uint8Array(0);
-
-  const agree: readonly [string, boolean][] = [
-    [
-      "preprocessor.json: its encoding is not the one it names",
-      encodingDigest(encoding) === preprocessor.encoding_digest,
-    ],
-    ["metadata.yaml names another encoding", metadata.encoding_digest === preprocessor.encoding_digest],
-    ["reference.json counts another encoding", reference.encoding_digest === preprocessor.encoding_digest],
-    ["metadata.yaml names another contract", metadata.contract.digest === preprocessor.contract.digest],
-    ["metadata.yaml names another model.onnx", metadata.model_digest === sha256(modelBytes)],
-  ];
-  const wrong = agree.find(([, holds]) => !holds);
-  if (wrong !== undefined) throw new Fault("poison", wrong[0]);
-  return { metadata, metrics, preprocessor, encoding, reference, modelBytes };
 };
 
 const entriesOf = async (folder: string): Promise<string[]> => {

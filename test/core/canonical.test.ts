@@ -24,7 +24,7 @@ test.each([
   ["NaN", NaN],
   ["Infinity", { a: [Infinity] }],
   ["undefined", { a: undefined }],
-  ["a hole", [, 1]], // eslint-disable-line no-sparse-arrays
+  ["a hole", [, 1]],
   ["a function", { f: () => 1 }],
   ["a bigint", 1n],
   ["a date", new Date(0)],
