@@ -9,11 +9,26 @@ import { register as data } from "./commands/data.ts";
 import { register as governance } from "./commands/governance.ts";
 import { register as migrate } from "./commands/migrate.ts";
 import { register as models } from "./commands/models.ts";
+import { register as policy } from "./commands/policy.ts";
 import { register as serve } from "./commands/serve.ts";
+import { register as simulate } from "./commands/simulate.ts";
 import { register as train } from "./commands/train.ts";
 import { register as up } from "./commands/up.ts";
 
-const COMMANDS = [up, serve, clickhouse, migrate, contract, data, train, models, governance, audit];
+const COMMANDS = [
+  up,
+  serve,
+  clickhouse,
+  migrate,
+  contract,
+  data,
+  train,
+  models,
+  governance,
+  audit,
+  policy,
+  simulate,
+];
 
 const program = new Command("flyball").description("a governor for models in production").exitOverride();
 for (const register of COMMANDS) register(program);

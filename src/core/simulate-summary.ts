@@ -29,6 +29,7 @@ export const summariseRuns = (runs: readonly RunResult[]) => {
     rollback_rate: rate(({ rollbacks }) => rollbacks > 0),
     false_rollback_rate: rate(({ falseRollbacks }) => falseRollbacks > 0),
     quarantine_rate: rate(({ quarantines }) => quarantines > 0),
+    actions_on_unsound_windows: rate(({ actionsOnUnsound }) => actionsOnUnsound > 0),
     false_alarms_per_30_days: quiet === 0 ? null : (30 * sum(({ falseAlarms }) => falseAlarms)) / quiet,
     detection_delay_windows: spread(({ detectionDelay }) => detectionDelay),
     training_delay_windows: spread(({ trainingDelay }) => trainingDelay),

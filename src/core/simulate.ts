@@ -44,6 +44,8 @@ export interface RunResult {
   readonly detectionDelay: number | null;
   readonly trainingDelay: number | null;
   readonly errors: number;
+  /** Moves of a version decided in an empty, starved, incomplete or passingly shifted window; a quarantine is no such move. */
+  readonly actionsOnUnsound: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -100,6 +102,7 @@ const NOTHING: RunResult = {
   detectionDelay: null,
   trainingDelay: null,
   errors: 0,
+  actionsOnUnsound: 0,
 };
 
 interface Life {
@@ -242,6 +245,7 @@ const count = (
     result.quietWindows++;
     if (alarmed) result.falseAlarms++;
   }
+  if (isUnsound(world, block) && MOVES.includes(verdict.action)) result.actionsOnUnsound++;
   if (changed && alarmed) result.detectionDelay ??= block - (world.changeAt ?? 0);
   switch (verdict.action) {
     case "PROMOTE":
@@ -273,3 +277,9 @@ const count = (
       break;
   }
 };
+
+const MOVES: readonly string[] = ["RETRAIN", "SHADOW", "PROMOTE", "REJECT", "ROLLBACK"];
+
+const isUnsound = (world: Scenario, block: number): boolean =>
+  [...world.empty, ...world.starved, ...world.incomplete].includes(block) ||
+  (world.lastsBlocks !== null && changeIn(world, block) > 0);
