@@ -34,7 +34,7 @@ export interface ReadsStream {
 
 export interface WritesFacts {
   /** Inserts rows as they are; the same token again is no second insert. */
-  insert(rows: readonly Uint8Array[], by: { readonly token: string | null }): Promise<void>;
+  insert(rows: readonly Uint8Array[], by: { readonly token: string }): Promise<void>;
 }
 
 export interface ParksLetters {

@@ -2,6 +2,7 @@
 // they came in. It never retries: the token makes a repeat harmless, and whether to repeat is the recorder's decision.
 import { LABEL_COLUMNS, PREDICTION_COLUMNS } from "../../contracts/event.ts";
 import type { StreamKind } from "../../contracts/event.ts";
+import { Fault } from "../core/fault.ts";
 import { clickhouseTime } from "../core/time.ts";
 import type { ParksLetters, WritesFacts } from "../ports-recording.ts";
 
@@ -19,12 +20,27 @@ const TABLES = {
   labels: { table: "labels", columns: LABEL_COLUMNS },
 } as const satisfies Record<StreamKind, { table: string; columns: readonly string[] }>;
 
+/**
+ * ClickHouse's codes for rows that can never be read as this table's. Only these condemn rows: a missing column, a statement the
+ * engine does not know or any other failure says something of the engine, and innocent rows wait for it.
+ */
+const BAD_ROWS = new Set(
+  "6 25 26 27 28 29 32 33 38 41 53 69 70 72 117 130 131 321 349 376 467 469 675 676 691".split(" "),
+);
+
 /** Makes the sink of one kind of stream. */
 export const createFactSink = (engine: InsertsRows, kind: StreamKind): WritesFacts & ParksLetters => {
   const { table, columns } = TABLES[kind];
   return {
-    insert: (rows, { token }) =>
-      engine.insert(table, Buffer.concat(rows), token === null ? { columns } : { columns, token }),
+    insert: async (rows, { token }) => {
+      try {
+        await engine.insert(table, Buffer.concat(rows), { columns, token });
+      } catch (cause) {
+        if (!(cause instanceof Fault) || cause.code === undefined) throw cause;
+        const kind = BAD_ROWS.has(cause.code) ? "poison" : "transient";
+        throw new Fault(kind, cause.message, { cause, code: cause.code });
+      }
+    },
     park: (stream, letters, { token, nowMs }) =>
       engine.insert(
         "dead_letters",

@@ -33,9 +33,6 @@ export type StreamReaderOptions = {
 const PAGE = 256;
 /** Entries in one batch at most, whatever their size: watermarks carry no bytes. */
 const ENTRIES_MAX = 20_000;
-/** A blocked read must be over this long before the lease could pass to another (ms). */
-const LEASE_MARGIN_MS = 1_000;
-
 type Reply = readonly (readonly [Buffer, readonly (readonly [Buffer, readonly Buffer[] | null])[]])[] | null;
 
 /** Opens one consumer of one stream; both its connections are its own, because a blocked one serves nobody else. */
@@ -43,6 +40,9 @@ export const createStreamReader = (options: StreamReaderOptions): ReadsStream =>
   const { kind, partition, consumer, notice } = options;
   const { blockMs = 2_000, lingerMs = 200, leaseMs = 15_000 } = options;
   const { takeoverIdleMs = 30_000, deliveriesMax = 10 } = options;
+  // A blocked read must be over well before the lease can pass to another, or two would read under one name.
+  const leaseMarginMs = leaseMs / 4;
+  if (blockMs + leaseMarginMs >= leaseMs / 2) throw new Error("leaseMs must be more than four times blockMs");
   const stream = streamKey(kind, partition);
   const tagged = (name: string): string => `flyball:{p${partition}}:${name}`;
   const leaseOf = (name: string): string => tagged(`lease:${kind}:${name}`);
@@ -123,7 +123,7 @@ export const createStreamReader = (options: StreamReaderOptions): ReadsStream =>
     Math.min(PAGE, ENTRIES_MAX - entries, Math.floor(bytes / entryBytes), Math.floor(rows / entryRows));
 
   const read: ReadsStream["read"] = async ({ bytesMax, rowsMax }) => {
-    if (lease === null || performance.now() + blockMs + LEASE_MARGIN_MS > lease.validUntil) {
+    if (lease === null || performance.now() + blockMs + leaseMarginMs > lease.validUntil) {
       throw new Fault("transient", `the lease of ${consumer} on ${stream} is not certain`);
     }
     const entries = await readGroup(Math.max(1, room(bytesMax, rowsMax, 0)), ">", blockMs);

@@ -142,7 +142,7 @@ describe("one consumer", () => {
 describe("the lease", () => {
   it("is held by one at a time and passes when its holder closes", async () => {
     const first = await open("a");
-    const waiting = open("a", { leaseMs: 400 });
+    const waiting = open("a", { leaseMs: 480 });
     let passed = false;
     void waiting.then(() => (passed = true));
     await first.read(wide);
