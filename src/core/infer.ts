@@ -96,7 +96,7 @@ const whyForbidden = (column: ColumnProfile, label: string): string | null => {
   if (column.name === "") return "it has no name";
   if (column.distinct <= 1 && !column.more) return "it has one value only";
   if (column.times === filled) return "it is a time: derive hours, weekdays or ages from it instead";
-  if (column.labelAuc !== null && column.labelAuc >= LEAK_AUC)
+  if (filled >= ROWS_TO_TELL && column.labelAuc !== null && column.labelAuc >= LEAK_AUC)
     return `it alone tells ${label} almost perfectly (AUC ${column.labelAuc.toFixed(3)}): it leaks the answer`;
   const nearlyUnique =
     filled >= ROWS_TO_TELL && (column.more || column.distinct >= IDENTIFIER_SHARE * filled);
