@@ -45,9 +45,11 @@ export async function startClickhouse(options: ClickhouseChildOptions): Promise<
   if (options.drainSeconds !== undefined) flags.push("--drain", String(options.drainSeconds));
   if (options.allowFiles === true) flags.push("--allow-files");
   const child = spawn(process.execPath, [options.entry ?? compiledEntry(), "clickhouse", ...flags], {
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
     env: {
       ...process.env,
+      // It ends when our end of its stdin closes, even if we are killed.
+      FLYBALL_SUPERVISED: "1",
       // One thread a running statement, and some for compression and files.
       UV_THREADPOOL_SIZE: String(sessions + 4),
       ...(options.password === undefined ? {} : { FLYBALL_CLICKHOUSE_PASSWORD: options.password }),

@@ -84,7 +84,15 @@ const readYaml = (file: string): Record<string, unknown> => {
 };
 
 /** Not settings of service.yaml: read elsewhere. */
-const RESERVED = new Set(["HOME", "CONFIG", "BOOTSTRAP_KEY", "FAILPOINTS", "SLOT", "TEST_STRICT"]);
+const RESERVED = new Set([
+  "HOME",
+  "CONFIG",
+  "BOOTSTRAP_KEY",
+  "FAILPOINTS",
+  "SLOT",
+  "SUPERVISED",
+  "TEST_STRICT",
+]);
 
 /** FLYBALL_API_PORT=9000 becomes api.port; numbers and booleans are read as such. */
 const withEnvironment = (file: Record<string, unknown>, env: NodeJS.ProcessEnv): Record<string, unknown> => {

@@ -1,5 +1,5 @@
 // Adapter: child processes that must stay up. Starts one, waits until it says it is ready, writes what it prints to a log file, starts
-// it again with back-off when it dies, and ends it with SIGTERM and patience. It only ever touches processes it started.
+// it again with back-off when it dies, and ends it with patience by closing its stdin. It only ever touches processes it started.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream, mkdirSync } from "node:fs";
@@ -12,10 +12,12 @@ export interface ChildSpec {
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly logDir: string;
+  /** `pipe`: it ends by itself when its stdin closes (our own processes). `guard`: it knows nothing of us, so a shell watches for it. */
+  readonly leash: "pipe" | "guard";
   /** How it says that it is ready: a JSON line `{"ready":true,…}` on stdout, or a question asked until it is answered. */
   readonly ready: "line" | (() => Promise<boolean>);
   readonly readyMs?: number;
-  /** Patience after SIGTERM before SIGKILL. */
+  /** Patience after its stdin was closed before SIGKILL. */
   readonly stopMs?: number;
 }
 
@@ -47,7 +49,13 @@ export const supervise = async (spec: ChildSpec, told: (message: string) => void
 
   const start = async (): Promise<void> => {
     const startedAt = performance.now();
-    const started = spawn(spec.command, [...args], { env: spec.env, stdio: ["ignore", "pipe", "pipe"] });
+    // In a process group of its own: Ctrl-C is for the supervisor, which drains its children in order.
+    const started = spawn(...leashed(spec, args), {
+      env: { ...spec.env, FLYBALL_SUPERVISED: "1" },
+      stdio: ["pipe", "pipe", "pipe"],
+      detached: true,
+    });
+    started.stdin.on("error", () => undefined);
     child = started;
     const words: string[] = [];
     const keep = (line: string): void => {
@@ -76,7 +84,7 @@ export const supervise = async (spec: ChildSpec, told: (message: string) => void
     });
     const isReady = spec.ready === "line" ? lined : answered(spec.ready);
     await Promise.race([isReady, failed, overdue(spec, logFile)]).catch(async (cause: unknown) => {
-      started.kill("SIGKILL");
+      killGroup(started);
       throw cause;
     });
     started.once("exit", (code, signal) => {
@@ -117,6 +125,12 @@ export const supervise = async (spec: ChildSpec, told: (message: string) => void
   };
 };
 
+/** Even when we are killed without a word our end of the pipe closes, and nothing we started outlives us. */
+const GUARD = 'exec 3<&0; "$@" <&- & p=$!; { cat <&3 >/dev/null; kill $p 2>/dev/null; } & wait $p';
+
+const leashed = (spec: ChildSpec, args: readonly string[]): [string, string[]] =>
+  spec.leash === "pipe" ? [spec.command, [...args]] : ["sh", ["-c", GUARD, "guard", spec.command, ...args]];
+
 const readyLine = (line: string): Record<string, unknown> | null => {
   if (!line.startsWith('{"ready":true')) return null;
   try {
@@ -143,8 +157,18 @@ const overdue = (spec: ChildSpec, logFile: string): Promise<never> =>
 const stopChild = async (child: ChildProcess | null, patienceMs: number): Promise<void> => {
   if (child === null || child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, "exit");
-  child.kill("SIGTERM");
-  const cut = setTimeout(() => child.kill("SIGKILL"), patienceMs);
+  child.stdin?.end();
+  const cut = setTimeout(() => killGroup(child), patienceMs);
   await gone;
   clearTimeout(cut);
+};
+
+/** A guarded child is a shell and what it watches. */
+const killGroup = (child: ChildProcess): void => {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    child.kill("SIGKILL");
+  }
 };

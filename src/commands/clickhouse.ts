@@ -31,6 +31,7 @@ export function register(program: Command): void {
     .option("--allow-files", "let statements read and write files, networks and commands")
     .action(async (flags: Flags) => {
       const { runClickhouse } = await import("../http/clickhouse-process.ts");
+      const { drainOnSignal, ready } = await import("./process.ts");
       const password = flags.password ?? process.env["FLYBALL_CLICKHOUSE_PASSWORD"];
       const running = await runClickhouse({
         path: flags.path ?? join(process.env["FLYBALL_HOME"] ?? ".flyball", "clickhouse"),
@@ -43,22 +44,13 @@ export function register(program: Command): void {
         allowFiles: flags.allowFiles === true,
         ...(password === undefined ? {} : { password }),
       });
-      let ending = false;
-      const end = () => {
-        if (ending) return;
-        ending = true;
-        void running.close().then((drained) => {
-          if (drained) process.exit(0);
-          // Leaving politely would wait for the engine's thread; it is as safe to kill as to lose power.
-          process.stderr.write("a statement outlasted the drain and is abandoned\n");
-          process.kill(process.pid, "SIGKILL");
-        });
-      };
-      process.on("SIGTERM", end);
-      process.on("SIGINT", end);
-      process.stdout.write(
-        `${JSON.stringify({ ready: true, host: flags.host, port: running.port, pid: process.pid })}\n`,
-      );
+      drainOnSignal(async () => {
+        if (await running.close()) return;
+        // Leaving politely would wait for the engine's thread; it is as safe to kill as to lose power.
+        process.stderr.write("a statement outlasted the drain and is abandoned\n");
+        process.kill(process.pid, "SIGKILL");
+      });
+      ready({ host: flags.host, port: running.port });
     });
 }
 

@@ -1,4 +1,5 @@
-// Door: how every long-running process of ours says it is ready and ends: one JSON line on stdout, and a drained exit on SIGTERM or SIGINT.
+// Door: how every long-running process of ours says it is ready and ends: one JSON line on stdout, and a drained exit on SIGTERM,
+// SIGINT or the end of the process that supervises it.
 
 /** A drain that takes longer than this is cut: what was acknowledged is durable either way. */
 const DRAIN_MS = 25_000;
@@ -24,6 +25,10 @@ export const drainOnSignal = (close: () => Promise<void>): void => {
       },
     );
   };
+  if (process.env["FLYBALL_SUPERVISED"] === "1") {
+    // Whoever started us holds the other end; when that closes, however it came about, we are done.
+    process.stdin.once("end", end).once("error", end).resume();
+  }
   process.on("SIGTERM", end);
   process.on("SIGINT", end);
 };
