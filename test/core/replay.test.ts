@@ -1,0 +1,124 @@
+// Replay and back-test: any past decision gives the same bytes, across a bump of the rules too; another policy's differences are named.
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import type { Memory } from "../../contracts/decision.ts";
+import type { Evidence } from "../../contracts/evidence.ts";
+import { backtest } from "../../src/core/backtest.ts";
+import { canonicalJson, sha256Hex } from "../../src/core/canonical.ts";
+import { decide, emptyMemory, inputsOf, RULES_VERSION } from "../../src/core/decide.ts";
+import { ENGINES, replayDecision, type Engine } from "../../src/core/replay.ts";
+import {
+  blocks,
+  breach,
+  evidenceOf,
+  governanceOf,
+  later,
+  paired,
+  policyOf,
+  quietGovernance,
+} from "./decision-world.ts";
+
+const policy = policyOf();
+
+/** Decisions of every kind, one after another, as the decide stage would keep them. */
+const history = (length: number) => {
+  let memory: Memory = { ...emptyMemory(), production: "1.0.0" };
+  return Array.from({ length }, (_, day) => {
+    const shape: Partial<Evidence> =
+      day % 7 === 3
+        ? { drift: [breach(), breach("hour")] }
+        : day % 11 === 5
+          ? { trust: NaN }
+          : { candidate: paired({ blocks: blocks(4 + (day % 20), 3) }) };
+    const evidence = later(evidenceOf(shape), day);
+    const governance = day % 5 === 0 ? quietGovernance() : governanceOf();
+    const inputs = {
+      evidence: day % 5 === 0 ? { ...evidence, candidate: null } : evidence,
+      memory,
+      governance,
+    };
+    const { decision, memory: next } = decide({ ...inputs, policy });
+    memory = next;
+    return { decision, bytes: canonicalJson(decision), inputs: inputsOf(inputs) };
+  });
+};
+
+describe("replay", () => {
+  it("gives the bytes of every kind of decision again, refused evidence included", () => {
+    const records = history(120);
+    expect(new Set(records.map(({ decision }) => decision.action)).size).toBeGreaterThanOrEqual(5);
+    for (const { decision, bytes, inputs } of records)
+      expect(replayDecision({ inputs, policy, rules_version: decision.rules_version })).toBe(bytes);
+  });
+
+  it("is fast enough for ten thousand in thirty seconds", () => {
+    const [one] = history(60).slice(-1);
+    if (one === undefined) throw new Error("no history");
+    const started = performance.now();
+    for (let i = 0; i < 200; i++) replayDecision({ inputs: one.inputs, policy, rules_version: 1 });
+    expect((performance.now() - started) / 200).toBeLessThan(30); // 3 ms each; ten times that on a busy machine
+  });
+
+  it("runs an old decision by the rules of its day, after a newer version exists", () => {
+    const bolder: Engine = (inputs) => {
+      const { decision, memory } = decide(inputs);
+      return { decision: { ...decision, action: "HOLD", rules_version: 2 }, memory };
+    };
+    const engines = new Map([...ENGINES, [2, bolder] as const]);
+    const [first] = history(2).slice(1);
+    if (first === undefined) throw new Error("no history");
+    expect(replayDecision({ inputs: first.inputs, policy, rules_version: 1 }, engines)).toBe(first.bytes);
+    expect(replayDecision({ inputs: first.inputs, policy, rules_version: 2 }, engines)).not.toBe(first.bytes);
+    expect(() => replayDecision({ inputs: first.inputs, policy, rules_version: 3 }, engines)).toThrow(
+      "version 3",
+    );
+  });
+
+  it("the rules of version 1 are what they were when this was written", () => {
+    const golden = new URL("../golden/decisions-v1.json", import.meta.url);
+    const stored: { inputs: string; decision: string }[] = JSON.parse(readFileSync(golden, "utf8")).records;
+    expect(stored.length).toBeGreaterThan(5);
+    const first = policyOf();
+    for (const record of stored) {
+      const replayed = JSON.parse(replayDecision({ inputs: record.inputs, policy: first, rules_version: 1 }));
+      const { id, policy_digest, ...rest } = JSON.parse(record.decision);
+      const { id: _, policy_digest: __, ...now } = replayed;
+      expect(now).toEqual(rest);
+      expect(id).toBe(sha256Hex(canonicalJson([rest.inputs_digest, policy_digest, 1])));
+    }
+  });
+
+  it("an id is the hash of inputs, policy and rules", () => {
+    const [{ decision, inputs }] = [history(1)[0]].flatMap((one) => one ?? []);
+    expect(decision.inputs_digest).toBe(sha256Hex(inputs));
+    expect(decision.policy_digest).toBe(policy.digest);
+    expect(decision.id).toBe(
+      sha256Hex(canonicalJson([decision.inputs_digest, policy.digest, RULES_VERSION])),
+    );
+  });
+});
+
+describe("back-test", () => {
+  it("shows each decision another policy would have made otherwise, and why", () => {
+    const records = history(40);
+    const strict = policyOf("conservative", ["alpha: 0.05", "alpha: 0.000001"]);
+    const { decisions, differences, policy_digest } = backtest(records, strict);
+    expect(decisions).toBe(40);
+    expect(policy_digest).toBe(strict.digest);
+    const promoted = records.filter(({ decision }) => decision.action === "PROMOTE").length;
+    expect(promoted).toBeGreaterThan(0);
+    expect(differences).toHaveLength(promoted);
+    expect(differences[0]).toMatchObject({
+      recorded: { action: "PROMOTE", gates: [expect.stringContaining("evidence pass")] },
+      other: {
+        action: "HOLD",
+        rule: "hold_candidate",
+        gates: [expect.stringContaining("evidence insufficient")],
+      },
+    });
+  });
+
+  it("finds nothing between a policy and itself", () => {
+    expect(backtest(history(40), policy).differences).toEqual([]);
+  });
+});
