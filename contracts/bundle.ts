@@ -44,8 +44,11 @@ export const Feed = z.discriminatedUnion("layout", [
   z.strictObject({
     layout: z.literal("vector"),
     input: z.string(),
-    /** `raw`: continuous values as they are, ordinal and nominal as codes. `codes`: every feature as its code. */
-    values: z.enum(["raw", "codes"]),
+    /**
+     * `raw`: continuous values as they are, ordinal and nominal as codes. `codes`: every feature as its code. `numbers`: continuous and
+     * ordinal values as they are, for models made elsewhere, which know nothing of codes.
+     */
+    values: z.enum(["raw", "codes", "numbers"]),
     /** Fixed batch size of the graph; null: any. */
     batch: z.int().nullable(),
   }),

@@ -99,7 +99,11 @@ const requireNames = (session: ort.InferenceSession, { feed, positive, features 
 
 type Feeds = Record<string, ort.Tensor>;
 
-const tensorMaker = ({ feed, features }: SessionSpec): ((vector: Float32Array, n: number) => Feeds) => {
+/** Makes a graph's inputs of rows of the contract's vector. */
+export const tensorMaker = ({
+  feed,
+  features,
+}: Pick<SessionSpec, "feed" | "features">): ((vector: Float32Array, n: number) => Feeds) => {
   const width = features.length;
   if (feed.layout === "vector") {
     const { input } = feed;
@@ -110,12 +114,13 @@ const tensorMaker = ({ feed, features }: SessionSpec): ((vector: Float32Array, n
         ? (value: number) => encodeContinuous(feature, value)
         : (value: number) => value,
     );
+    const convert = feed.values === "codes" ? toCode : features.map(numberOf);
     return (vector, n) => {
-      const codes = Float32Array.from(
+      const converted = Float32Array.from(
         vector.subarray(0, n * width),
-        (value, at) => toCode[at % width]?.(value) ?? NaN,
+        (value, at) => convert[at % width]?.(value) ?? NaN,
       );
-      return { [input]: new ort.Tensor("float32", codes, [n, width]) };
+      return { [input]: new ort.Tensor("float32", converted, [n, width]) };
     };
   }
   const makers = feed.inputs.map((input) => {

@@ -1,4 +1,5 @@
-// Door: `flyball models ls|show|verify`: what lies in the registry and whether it is still what was published. Reads only.
+// Door: `flyball models ls|show|verify|probe`: what lies in the registry, whether it is still what was published, and what any
+// ONNX file answers, run where it can do no harm. Reads only.
 import type { Command } from "commander";
 
 type Flags = { json?: boolean };
@@ -26,7 +27,8 @@ export const register = (program: Command): void => {
       const { answer, homeOf } = await import("./offline.ts");
       const { createRegistry } = await import("../adapters/registry.ts");
       const { stringify } = await import("yaml");
-      const { model, version } = split(reference);
+      const { splitReference } = await import("./frozen.ts");
+      const { model, version } = splitReference(reference);
       const { metadata, metrics } = await createRegistry(homeOf()).load(model, version);
       answer(flags, { metadata, metrics }, stringify({ ...metadata, metrics: metrics.test }).trimEnd());
     });
@@ -38,8 +40,9 @@ export const register = (program: Command): void => {
     .action(async (reference: string | undefined, flags: Flags) => {
       const { answer, homeOf } = await import("./offline.ts");
       const { createRegistry } = await import("../adapters/registry.ts");
+      const { splitReference } = await import("./frozen.ts");
       const registry = createRegistry(homeOf());
-      const chosen = reference === undefined ? await registry.list() : [split(reference)];
+      const chosen = reference === undefined ? await registry.list() : [splitReference(reference)];
       const results = [];
       for (const { model, version } of chosen)
         results.push({ model, version, ...(await registry.verify(model, version)) });
@@ -54,11 +57,46 @@ export const register = (program: Command): void => {
       process.exitCode = 1;
       process.stderr.write("refused: the registry is not as it was published\n");
     });
+  models
+    .command("probe")
+    .description("run an ONNX file once, in a process of its own with limits, and print its outputs")
+    .argument("<file>")
+    .option(
+      "--inputs <json>",
+      "{input: rows} as JSON, or a file that holds it; without it the model is only described",
+    )
+    .option("--json", "machine output")
+    .action(probe);
 };
 
-const split = (reference: string): { model: string; version: string } => {
-  const [model, version, more] = reference.split("@");
-  if (model === undefined || version === undefined || more !== undefined)
-    throw new Error(`${reference}: expected <model>@<version>`);
-  return { model, version };
+const probe = async (file: string, flags: Flags & { inputs?: string }): Promise<void> => {
+  const { readFile } = await import("node:fs/promises");
+  const { answer } = await import("./offline.ts");
+  const { probeOnnx } = await import("../adapters/onnx-probe.ts");
+  const { sha256Hex } = await import("../core/canonical.ts");
+  const { inspectOnnx } = await import("../core/onnx-inspect.ts");
+  const { listsOf, tensorsIn } = await import("../core/onnx-tensors.ts");
+  const { stripZipMaps } = await import("../core/onnx-zipmap.ts");
+  const bytes = await readFile(file);
+  const model = inspectOnnx(bytes);
+  const refuse = (refused: string, detail: string): void => {
+    if (flags.json === true) answer(flags, { ok: false, refused, detail }, "");
+    process.exitCode = 1;
+    process.stderr.write(`refused: ${refused}: ${detail}\n`);
+  };
+  if ("refused" in model) return refuse(model.refused, model.detail);
+  const described = { ok: true, sha256: sha256Hex(bytes), model };
+  if (flags.inputs === undefined) return answer(flags, described, JSON.stringify(model, null, 2));
+  const text = /^\s*\{/.test(flags.inputs) ? flags.inputs : await readFile(flags.inputs, "utf8");
+  const given: unknown = JSON.parse(text);
+  const stripped = stripZipMaps(bytes);
+  const probed = await probeOnnx({ bytes: stripped.bytes, inputs: tensorsIn(given, model) });
+  if (!probed.ok) return refuse(probed.refused, probed.detail);
+  const outputs = Object.fromEntries(
+    Object.entries(probed.outputs).map(([name, tensor]) => {
+      const map = stripped.maps.find((one) => one.output === name);
+      return [name, listsOf(tensor, map)];
+    }),
+  );
+  answer(flags, { ...described, outputs }, JSON.stringify(outputs, null, 1));
 };

@@ -2,8 +2,7 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import type { TrainingParameters } from "../core/training/fit-model.ts";
-import type { FeatureContract } from "../../contracts/feature-contract.ts";
-import type { Encoding } from "../../contracts/encoding.ts";
+import type { Trained } from "../stages/train.ts";
 import type { FrozenDataset } from "../adapters/dataset.ts";
 
 type Flags = {
@@ -38,49 +37,70 @@ export const register = (program: Command): void => {
 
 const trainFrozen = async (flags: Flags): Promise<void> => {
   const { answer, homeOf, readContract, withEngine } = await import("./offline.ts");
-  const { createRegistry } = await import("../adapters/registry.ts");
   const { readFrozen } = await import("../adapters/dataset.ts");
-  const { startTrainingThreads } = await import("../adapters/training-threads.ts");
-  const { encodeFrozen } = await import("../core/encode.ts");
-  const { train } = await import("../stages/train.ts");
-  const { progressBar } = await import("./progress.ts");
   const { contract, digest } = await readContract(flags.contract);
-  const registry = createRegistry(homeOf());
   const [frozen, test] = await withEngine(homeOf(), async (url) => [
     ownRows(await readFrozen(homeOf(), flags.data, url), digest, flags.data),
     flags.test === undefined
       ? null
       : ownRows(await readFrozen(homeOf(), flags.test, url), digest, flags.test),
   ]);
-  const encoding = await encodingFor(registry, contract, digest, frozen);
-  const matrixOf = (rows: FrozenDataset) => ({ rows: rows.rows, ...encodeFrozen(rows, encoding) });
-  const crew = await startTrainingThreads(flags.threads);
-  const bar = progressBar(`training ${flags.family}`);
-  const trained = await train(registry, {
-    contract,
-    contractDigest: digest,
-    encoding,
-    matrix: matrixOf(frozen),
-    timesMs: frozen.eventTimeMs,
-    test: test === null ? null : { matrix: matrixOf(test), dataset: test.manifest.digest },
-    family: flags.family,
-    parameters: {},
-    split: flags.split ?? "temporal",
-    seed: flags.seed,
-    search: flags.search,
-    source: "frozen",
-    dataset: frozen.manifest.digest,
-    parent: null,
-    trainingId: null,
-    createdAt: new Date().toISOString(),
-    crew,
-    onProgress: (done, total) => bar.at(done, total),
-  }).finally(() => crew.close());
-  bar.end();
+  const trained = await trainOn({ ...flags, contract, digest, frozen, test });
   if (!trained.ok) throw new Error(`refused: ${trained.refused}: ${trained.detail}`);
   const { model, version, metrics, path } = trained;
   const { confusion, f1_low, positives, ...shown } = metrics.test;
   answer(flags, { model, version, metrics: { test: shown } }, told(`${model}@${version}`, path, shown));
+};
+
+/** Trains on a frozen dataset in memory and publishes; shows progress on a terminal. */
+export const trainOn = async (by: {
+  contract: FeatureContract;
+  digest: string;
+  frozen: FrozenDataset;
+  test: FrozenDataset | null;
+  family: Flags["family"];
+  split?: Flags["split"];
+  seed: number;
+  search: number;
+  threads: number;
+}): Promise<Trained> => {
+  const { homeOf } = await import("./offline.ts");
+  const { createRegistry } = await import("../adapters/registry.ts");
+  const { startTrainingThreads } = await import("../adapters/training-threads.ts");
+  const { encodeFrozen } = await import("../core/encode.ts");
+  const { train } = await import("../stages/train.ts");
+  const { progressBar } = await import("./progress.ts");
+  const { contract, digest, frozen, test, family: name } = by;
+  const registry = createRegistry(homeOf());
+  const encoding = await encodingFor(registry, contract, digest, frozen);
+  const matrixOf = (rows: FrozenDataset) => ({ rows: rows.rows, ...encodeFrozen(rows, encoding) });
+  const crew = await startTrainingThreads(by.threads);
+  const bar = progressBar(`training ${name}`);
+  try {
+    return await train(registry, {
+      contract,
+      contractDigest: digest,
+      encoding,
+      matrix: matrixOf(frozen),
+      timesMs: frozen.eventTimeMs,
+      test: test === null ? null : { matrix: matrixOf(test), dataset: test.manifest.digest },
+      family: name,
+      parameters: {},
+      split: by.split ?? "temporal",
+      seed: by.seed,
+      search: by.search,
+      source: "frozen",
+      dataset: frozen.manifest.digest,
+      parent: null,
+      trainingId: null,
+      createdAt: new Date().toISOString(),
+      crew,
+      onProgress: (done, total) => bar.at(done, total),
+    });
+  } finally {
+    bar.end();
+    await crew.close();
+  }
 };
 
 const told = (name: string, path: string, metrics: Record<string, number | null>): string =>
@@ -91,39 +111,6 @@ const told = (name: string, path: string, metrics: Record<string, number | null>
         `  ${metric.padEnd(10)} ${value === null ? "–" : Number.isInteger(value) ? value : value.toFixed(4)}`,
     ),
   ].join("\n");
-
-/** A dataset frozen under another contract has other columns or rules; training on it would be a silent change of meaning. */
-const ownRows = (frozen: FrozenDataset, contractDigest: string, name: string): FrozenDataset => {
-  if (frozen.manifest.contract.digest === contractDigest) return frozen;
-  const { name: model, version } = frozen.manifest.contract;
-  throw new Error(
-    `${name} was frozen under ${model}@${version}, whose rules differ: freeze it again under this contract`,
-  );
-};
-
-/** The encoding of the contract's major: the one its bundles already share, or a new one frozen from these rows. */
-const encodingFor = async (
-  registry: {
-    list(model: string): Promise<{ version: string }[]>;
-    load(model: string, version: string): Promise<{ encoding: Encoding }>;
-  },
-  contract: FeatureContract,
-  contractDigest: string,
-  frozen: FrozenDataset,
-): Promise<Encoding> => {
-  const { freezeEncoding } = await import("../core/encode.ts");
-  const major = contract.version.split(".")[0] ?? "";
-  const known = (await registry.list(contract.name))
-    .filter(({ version }) => version.split(".")[0] === major)
-    .at(-1);
-  if (known !== undefined) return (await registry.load(contract.name, known.version)).encoding;
-  return freezeEncoding({
-    contract,
-    contractDigest,
-    dataset: frozen.manifest.digest,
-    columns: frozen.columns,
-  });
-};
 
 /** Reads its job from stdin; its last line on stdout is the result. */
 const trainProduction = async (): Promise<void> => {

@@ -1,16 +1,15 @@
 // Stage: train. Fits, calibrates, evaluates and publishes one bundle, from a frozen dataset or from labelled production windows; the
 // two differ only in where rows come from. Idempotent by what it learns from: same rows, parameters and seed give the same model
 // bytes. It never looks at the test rows before the end, and a version once published never changes.
-import type { BundleMetadata, Metrics, Reference } from "../../contracts/bundle.ts";
+import type { BundleMetadata, Metrics } from "../../contracts/bundle.ts";
 import type { Encoding } from "../../contracts/encoding.ts";
 import type { FeatureContract } from "../../contracts/feature-contract.ts";
 import { OVERFLOW } from "../../contracts/encoding.ts";
+import { calibrationCsv, referenceOf, spanOf, thresholdOf } from "../core/bundle-parts.ts";
 import { canonicalJson, sha256Hex } from "../core/canonical.ts";
 import { encodingDigest } from "../core/encode.ts";
-import { emptyCounts, scoreBin, SCORE_BINS, toSparse } from "../core/histogram.ts";
 import { exportOnnx, INPUT, OUTPUT } from "../core/onnx-graph.ts";
-import { maxF1Threshold, metricsOf } from "../core/performance.ts";
-import { isoOf } from "../core/time.ts";
+import { metricsOf } from "../core/performance.ts";
 import { explainerOf } from "../core/training/explain.ts";
 import { fitModel, predictFitted, type Family, type TrainingParameters } from "../core/training/fit-model.ts";
 import type { Crew } from "../core/training/kernel.ts";
@@ -67,8 +66,6 @@ export type Trained =
 const FRACTIONS = { fit: 0.6, calibrate: 0.2, test: 0.2 };
 /** Fewer test rows than this say nothing about a model. */
 const TEST_ROWS_MIN = 50;
-/** Rows of the calibration slice kept beside the model, enough to draw its curve. */
-const CALIBRATION_ROWS_MAX = 100_000;
 /** Above this share of a feature in overflow codes the encoding no longer resolves it. */
 const OVERFLOW_SHARE_MAX = 0.05;
 
@@ -146,7 +143,17 @@ export const train = async (registry: PublishesBundles, job: TrainJob): Promise<
       importance: fitted.importance,
     }),
     "calibration_data.csv": calibrationCsv(parts.calibrate.label, calibration),
-    "reference.json": pretty(referenceOf(job, parts, { calibration, scores, digest })),
+    "reference.json": pretty(
+      referenceOf({
+        encoding: job.encoding,
+        matrix: job.matrix,
+        timesMs: job.timesMs,
+        unseen: [
+          { label: parts.calibrate.label, scores: calibration },
+          { label: parts.test.label, scores },
+        ],
+      }),
+    ),
     // JSON is YAML, and canonical JSON has one spelling.
     "metadata.yaml": pretty(metadata),
   });
@@ -170,17 +177,6 @@ const partsOf = (job: TrainJob): Parts => {
   };
 };
 
-/**
- * A threshold found on scores lies a hair below one of them: the served float32 of that score may be the smaller, and a whole
- * plateau of an isotonic calibrator would change sides.
- */
-const thresholdOf = (contract: FeatureContract, label: Uint8Array, p: Float64Array): number => {
-  const { threshold } = contract.evaluation;
-  if (threshold !== "max_f1") return threshold;
-  const best = maxF1Threshold(label, p)?.threshold ?? 0.5;
-  return Math.max(1e-5, Math.floor((best - 2e-6) * 1e5) / 1e5);
-};
-
 /** Names the first feature whose values have left the encoding's range for too large a share of rows. */
 const exhaustedFeature = (encoding: Encoding, matrix: TrainingMatrix): string | null => {
   for (const [at, feature] of encoding.features.entries()) {
@@ -195,53 +191,6 @@ const exhaustedFeature = (encoding: Encoding, matrix: TrainingMatrix): string | 
       return `${feature.feature}: ${(100 * share).toFixed(1)} % of rows lie outside the encoding's range (at most ${100 * OVERFLOW_SHARE_MAX} %)`;
   }
   return null;
-};
-
-const spanOf = (timesMs: Float64Array | null): { from: string | null; to: string | null } => {
-  const first = timesMs?.[0];
-  const last = timesMs?.[timesMs.length - 1];
-  return {
-    from: first === undefined ? null : isoOf(Math.floor(first)),
-    to: last === undefined ? null : isoOf(Math.floor(last)),
-  };
-};
-
-/** Features are counted over all rows learned from; scores only over rows the model was not fitted on. */
-const referenceOf = (
-  job: TrainJob,
-  parts: Parts,
-  by: { calibration: Float64Array; scores: Float64Array; digest: string },
-): Reference => {
-  const scores = [emptyCounts(SCORE_BINS), emptyCounts(SCORE_BINS)] as const;
-  const addScores = (label: Uint8Array, p: Float64Array): void =>
-    p.forEach((value, row) => {
-      const counts = scores[label[row] === 1 ? 1 : 0];
-      const bin = scoreBin(value);
-      counts[bin] = (counts[bin] ?? 0) + 1;
-    });
-  addScores(parts.calibrate.label, by.calibration);
-  addScores(parts.test.label, by.scores);
-  const features = job.encoding.features.map((feature, at): [string, [number, number][]] => {
-    const counts = emptyCounts();
-    for (const code of job.matrix.codes[at] ?? []) counts[code] = (counts[code] ?? 0) + 1;
-    return [feature.feature, toSparse(counts)];
-  });
-  return {
-    v: 1,
-    encoding_digest: by.digest,
-    n: job.matrix.rows,
-    positives: job.matrix.label.reduce((sum, label) => sum + label, 0),
-    ...spanOf(job.timesMs),
-    features: Object.fromEntries(features),
-    scores: { negative: toSparse(scores[0]), positive: toSparse(scores[1]) },
-  };
-};
-
-const calibrationCsv = (label: Uint8Array, p: Float64Array): string => {
-  const every = Math.max(1, Math.ceil(p.length / CALIBRATION_ROWS_MAX));
-  const lines = ["probability,label"];
-  for (let row = 0; row < p.length; row += every) lines.push(`${p[row] ?? ""},${label[row] ?? ""}`);
-  return `${lines.join("\n")}\n`;
 };
 
 const pretty = (value: unknown): string => `${canonicalJson(value)}\n`;
