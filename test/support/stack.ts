@@ -45,9 +45,21 @@ export const startStack = async (): Promise<TestStack> => {
   });
   const reap = (): void => void kill(engine.pid, "SIGKILL");
   process.once("exit", reap);
-  await fetch(url, { method: "POST", body: `CREATE DATABASE IF NOT EXISTS ${DATABASE}` });
-  const sqlDir = join(projectRoot(), "clickhouse");
-  await migrate(clickhouse, join(sqlDir, "migrations"), new Date());
+  const close = async (): Promise<void> => {
+    await clickhouse.close();
+    kill(engine.pid, "SIGCONT");
+    await engine.close();
+    await redis.stop();
+    process.off("exit", reap);
+    rmSync(home, { recursive: true, force: true });
+  };
+  try {
+    await fetch(url, { method: "POST", body: `CREATE DATABASE IF NOT EXISTS ${DATABASE}` });
+    await migrate(clickhouse, join(projectRoot(), "clickhouse", "migrations"), new Date());
+  } catch (cause) {
+    await close();
+    throw cause;
+  }
 
   return {
     home,
@@ -70,14 +82,7 @@ export const startStack = async (): Promise<TestStack> => {
         .filter((line) => line !== "")
         .map((line) => JSON.parse(line) as Record<string, unknown>);
     },
-    close: async () => {
-      await clickhouse.close();
-      kill(engine.pid, "SIGCONT");
-      await engine.close();
-      await redis.stop();
-      process.off("exit", reap);
-      rmSync(home, { recursive: true, force: true });
-    },
+    close,
   };
 };
 
