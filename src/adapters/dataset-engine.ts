@@ -11,7 +11,9 @@ export type EngineColumn = { readonly name: string; readonly type: string };
 export type Wire = "number" | "micros" | "text" | "boolean" | "other";
 
 /** Order matters more than speed wherever rows are read: one thread reads a file from its first row to its last. */
-const IN_ORDER = "max_threads = 1, max_parsing_threads = 1, input_format_parquet_preserve_order = 1";
+const IN_ORDER =
+  "max_threads = 1, max_parsing_threads = 1, input_format_parquet_preserve_order = 1, " +
+  "storage_file_read_method = 'pread'"; // mapped files would count as memory of their own size
 
 /** Opens the engine's interface at a URL. */
 export const createDatasetEngine = (url: string) => {
