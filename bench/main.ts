@@ -1,0 +1,62 @@
+// Bench: the door. Runs one bench by its name and prints its result as JSON, after a line about the machine. It measures nothing
+// itself; numbers of different machines are not compared.
+import { parseArgs } from "node:util";
+import { machine } from "./processes.ts";
+
+type Bench = () => Promise<{ run(args: { json?: string }): Promise<object> }>;
+
+/** Benches by name, loaded when asked for. */
+const BENCHES: Readonly<Record<string, Bench>> = {
+  predict: () => import("./predict.ts"),
+  batch: () => import("./batch.ts"),
+  record: () => import("./record.ts"),
+  train: () => import("./train.ts"),
+};
+
+const USAGE = `usage: npm run bench -- NAME [--json FILE]\nbenches: ${Object.keys(BENCHES).join(", ")}\n`;
+
+/** Runs what the words ask for; answers the exit code: 0 done, 2 usage. */
+const main = async (words: readonly string[]): Promise<number> => {
+  const asked = wordsOf(words);
+  if (asked.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const load = asked.name === null ? undefined : BENCHES[asked.name];
+  if (asked.problem !== null || load === undefined) {
+    process.stderr.write(`${asked.problem ?? `no bench is named ${asked.name ?? "nothing"}`}\n${USAGE}`);
+    return 2;
+  }
+  process.stderr.write(`${JSON.stringify(machine())}\n`);
+  const { run } = await load();
+  const result = await run(asked.json === null ? {} : { json: asked.json });
+  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  return 0;
+};
+
+interface Asked {
+  readonly help: boolean;
+  readonly name: string | null;
+  readonly json: string | null;
+  readonly problem: string | null;
+}
+
+const wordsOf = (words: readonly string[]): Asked => {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...words],
+      options: { json: { type: "string" }, help: { type: "boolean", short: "h" } },
+      allowPositionals: true,
+    });
+    const problem =
+      positionals.length > 1
+        ? `one bench at a time, not ${positionals.length}: ${positionals.join(" ")}`
+        : null;
+    return { help: values.help === true, name: positionals[0] ?? null, json: values.json ?? null, problem };
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    return { help: false, name: null, json: null, problem };
+  }
+};
+
+process.exitCode = await main(process.argv.slice(2));

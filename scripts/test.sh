@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Sets up, then checks types and lint and runs every test: units in parallel, then what starts neighbours, then whole processes. All
+# steps run whatever the earlier ones found. The last line is the count; the exit code is 0 only when tests ran and nothing failed.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+bash scripts/setup.sh || exit 1
+# The dashboard's tests need a browser; where none can be had they say so and are skipped.
+if [[ -z "$(command -v chromium || command -v chromium-browser || command -v google-chrome)" ]]; then
+  printf 'test: installing chromium for the dashboard\n' >&2
+  bash scripts/apt-install.sh chromium 2>/dev/null ||
+    printf 'test: no chromium here: dashboard tests are SKIPPED (Debian: apt-get install chromium)\n' >&2
+fi
+
+results="$(mktemp -d)"
+trap 'rm -rf "$results"' EXIT
+export PATH="$PWD/node_modules/.bin:$PATH"
+broken=()
+
+# Runs a check; its output is its own.
+check() {
+  local name="$1" began=$SECONDS
+  shift
+  printf '\n== %s\n' "$name"
+  "$@" || broken+=("$name")
+  printf '== %s: %d s\n' "$name" "$((SECONDS - began))"
+}
+
+tests() {
+  vitest run --project "$1" --passWithNoTests --reporter=default --reporter=json --outputFile.json="$results/$1.json"
+}
+
+check types tsc -p tsconfig.json
+check lint eslint . --max-warnings 0
+check format prettier --check --log-level warn .
+check unit tests unit
+check integration tests integration
+check e2e tests e2e
+
+printf '\n'
+((${#broken[@]} == 0)) || printf 'failed: %s\n' "${broken[*]}"
+exec node scripts/count-tests.mjs "$results" ${broken[@]+"${broken[@]}"}
