@@ -1,11 +1,14 @@
 // Replay and back-test: any past decision gives the same bytes, across a bump of the rules too; another policy's differences are named.
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { Memory } from "../../contracts/decision.ts";
+import { z } from "zod";
+import { Decision, Memory } from "../../contracts/decision.ts";
 import type { Evidence } from "../../contracts/evidence.ts";
+import { Policy } from "../../contracts/policy.ts";
 import { backtest } from "../../src/core/backtest.ts";
 import { canonicalJson, sha256Hex } from "../../src/core/canonical.ts";
 import { decide, emptyMemory, inputsOf, RULES_VERSION } from "../../src/core/decide.ts";
+import { readyPolicy } from "../../src/core/policy.ts";
 import { ENGINES, replayDecision, type Engine } from "../../src/core/replay.ts";
 import {
   blocks,
@@ -19,6 +22,11 @@ import {
 } from "./decision-world.ts";
 
 const policy = policyOf();
+
+const Golden = z.object({
+  policy: Policy,
+  records: z.array(z.object({ inputs: z.string(), decision: z.string() })),
+});
 
 /** Decisions of every kind, one after another, as the decide stage would keep them. */
 const history = (length: number) => {
@@ -39,7 +47,7 @@ const history = (length: number) => {
     };
     const { decision, memory: next } = decide({ ...inputs, policy });
     memory = next;
-    return { decision, bytes: canonicalJson(decision), inputs: inputsOf(inputs) };
+    return { decision, memory, bytes: canonicalJson(decision), inputs: inputsOf(inputs) };
   });
 };
 
@@ -74,22 +82,28 @@ describe("replay", () => {
     );
   });
 
-  it("the rules of version 1 are what they were when this was written", () => {
-    const golden = new URL("../golden/decisions-v1.json", import.meta.url);
-    const stored: { inputs: string; decision: string }[] = JSON.parse(readFileSync(golden, "utf8")).records;
-    expect(stored.length).toBeGreaterThan(5);
-    const first = policyOf();
-    for (const record of stored) {
-      const replayed = JSON.parse(replayDecision({ inputs: record.inputs, policy: first, rules_version: 1 }));
-      const { id, policy_digest, ...rest } = JSON.parse(record.decision);
-      const { id: _, policy_digest: __, ...now } = replayed;
-      expect(now).toEqual(rest);
-      expect(id).toBe(sha256Hex(canonicalJson([rest.inputs_digest, policy_digest, 1])));
+  it("the rules of version 1 are what they were when this was written, byte for byte", () => {
+    const golden: unknown = JSON.parse(
+      readFileSync(new URL("../golden/decisions-v1.json", import.meta.url), "utf8"),
+    );
+    const { policy: stored, records } = Golden.parse(golden);
+    const first = readyPolicy(stored);
+    expect(records.length).toBeGreaterThan(5);
+    for (const { inputs, decision } of records)
+      expect(replayDecision({ inputs, policy: first, rules_version: 1 })).toBe(decision);
+  });
+
+  it("TC-06 decision and memory survive being written and read, field by field", () => {
+    for (const { decision, bytes, memory } of history(60)) {
+      expect(Decision.parse(JSON.parse(bytes))).toEqual(decision);
+      expect(Memory.parse(JSON.parse(canonicalJson(memory)))).toEqual(memory);
     }
   });
 
   it("an id is the hash of inputs, policy and rules", () => {
-    const [{ decision, inputs }] = [history(1)[0]].flatMap((one) => one ?? []);
+    const [first] = history(1);
+    if (first === undefined) throw new Error("no history");
+    const { decision, inputs } = first;
     expect(decision.inputs_digest).toBe(sha256Hex(inputs));
     expect(decision.policy_digest).toBe(policy.digest);
     expect(decision.id).toBe(
