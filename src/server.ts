@@ -12,7 +12,7 @@ import { serve } from "./http/serve.ts";
 import { durationMs } from "./core/duration.ts";
 import { readMounts } from "./http/mounts.ts";
 import type { ServingClock } from "./ports-serving.ts";
-import { wireStores, type Stores } from "./wiring.ts";
+import { wireReading, wireStores, type Stores } from "./wiring.ts";
 
 /** How often the sealed head is confirmed when nobody called. */
 const POLL_MS = 250;
@@ -56,13 +56,15 @@ export const runServer = async (
   await follow
     .now()
     .catch((cause: unknown) => stores.log.warn({ cause: String(cause) }, "the ledger cannot be read yet"));
+  const ids = createIds();
+  const reading = wireReading(stores, ids.random);
   const api = createApp(
     {
       models,
       publisher,
       clock,
       wall: { epochMs: () => Date.now(), monotonicMs: () => performance.now() },
-      ids: createIds(),
+      ids,
       guard: null,
     },
     {
@@ -72,7 +74,7 @@ export const runServer = async (
         timeoutMs: durationMs(service.shadow.timeout),
         lingerMs: replay ? 1 : 10,
       },
-      mounts: readMounts(stores),
+      mounts: readMounts(reading.ports),
     },
   );
   const serving = await serve(api, { host: service.api.host, port: service.api.port });
@@ -93,6 +95,7 @@ export const runServer = async (
       await spool.close();
       await stores.loop.instances.leave(instance).catch(() => undefined);
       await models.close();
+      await reading.close();
       await stores.close();
     },
   };

@@ -3,19 +3,24 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { DRIFT_PROFILES, type DriftProfile } from "../contracts/drift-profile.ts";
+import { createCheckpoints } from "./adapters/checkpoints.ts";
 import { createClickhouse, type Clickhouse } from "./adapters/clickhouse.ts";
 import { ConfigError, projectRoot, type Config } from "./adapters/config.ts";
 import { createAlerts, createDecisions } from "./adapters/decision-store.ts";
+import { createJobBoard } from "./adapters/job-board.ts";
 import { createLedger, type Ledger } from "./adapters/ledger.ts";
 import { createLog } from "./adapters/log.ts";
 import { createLoopState, type LoopState } from "./adapters/loop-state.ts";
 import { createMeasures } from "./adapters/measure-store.ts";
 import { createOutcomes } from "./adapters/outcome-store.ts";
+import { createQueues } from "./adapters/queues.ts";
+import { createReadStore } from "./adapters/read-store.ts";
 import { connectRedis, type RedisClient } from "./adapters/redis.ts";
 import { createRegistry } from "./adapters/registry.ts";
 import { createRegistryReader } from "./adapters/registry-reader.ts";
 import type { Engine } from "./adapters/rows.ts";
 import { createSnapshots, createTraffic } from "./adapters/snapshot-store.ts";
+import { createWebFiles } from "./adapters/web-files.ts";
 import { parsePolicy, type ReadyPolicy } from "./core/policy.ts";
 import type {
   KeepsAlerts,
@@ -82,6 +87,31 @@ export const wireStores = (config: Config, name: string): Stores => {
       await clickhouse.close();
       redis.disconnect();
     },
+  };
+};
+
+/** Opens what people look at over the stores of a process; close it before them. */
+export const wireReading = (stores: Stores, newId: () => string) => {
+  const { config, ledger, registry } = stores;
+  const queues = createQueues(stores.redisUrl);
+  const checkpoints = createCheckpoints({ home: config.home, origin: config.service.clickhouse.database });
+  return {
+    ports: {
+      ledger,
+      registry: stores.bundles,
+      bundles: registry,
+      lists: createReadStore(stores.clickhouse),
+      measures: stores.measures,
+      decisions: stores.decisions,
+      audit: { ...ledger.evidence(), checkpoints: checkpoints.all },
+      files: createWebFiles(path.join(projectRoot(), "dist", "web")),
+      jobs: createJobBoard(queues.queues, "/jobs"),
+      clock: config.service.clock,
+      size: config.service.windows.decide,
+      now: stores.now,
+      newId,
+    },
+    close: (): Promise<void> => queues.close(),
   };
 };
 

@@ -1,0 +1,44 @@
+-- list-heat: the judging statistic of every feature (and of scores, quality, volume) in every window of a span, one row a feature. Where
+-- two versions served one window, the one with more rows speaks; rows without a threshold are shown elsewhere, not judged.
+-- params: model, size String, start, end DateTime64(3)
+-- caller: src/adapters/read-store.ts
+SELECT
+    subject,
+    if(feature = '', statistic, feature) AS name,
+    groupArray((start_ms, statistic, value, threshold, status)) AS cells
+FROM
+(
+    SELECT
+        subject,
+        feature,
+        statistic,
+        start_ms,
+        value,
+        threshold,
+        status
+    FROM
+    (
+        SELECT
+            subject,
+            feature,
+            statistic,
+            version,
+            toUnixTimestamp64Milli(window_start) AS start_ms,
+            value,
+            threshold,
+            status,
+            n_current
+        FROM drift
+        WHERE model = {model:String}
+          AND window_size = {size:String}
+          AND window_start >= {start:DateTime64(3, 'UTC')}
+          AND window_start < {end:DateTime64(3, 'UTC')}
+        ORDER BY window_start, version, subject, feature, statistic, revision DESC
+        LIMIT 1 BY window_start, version, subject, feature, statistic
+    )
+    WHERE threshold IS NOT NULL
+    ORDER BY start_ms, subject, feature, if(subject = 'feature', '', statistic), n_current DESC
+    LIMIT 1 BY start_ms, subject, feature, if(subject = 'feature', '', statistic)
+)
+GROUP BY subject, name
+ORDER BY subject = 'feature' DESC, subject, name
