@@ -6,10 +6,14 @@ import { register as audit } from "./commands/audit.ts";
 import { register as clickhouse } from "./commands/clickhouse.ts";
 import { register as contract } from "./commands/contract.ts";
 import { register as data } from "./commands/data.ts";
+import { register as demo } from "./commands/demo.ts";
+import { register as evaluate } from "./commands/evaluate.ts";
 import { register as governance } from "./commands/governance.ts";
 import { register as migrate } from "./commands/migrate.ts";
 import { register as models } from "./commands/models.ts";
 import { register as policy } from "./commands/policy.ts";
+import { register as predict } from "./commands/predict.ts";
+import { register as registerModel } from "./commands/register.ts";
 import { register as serve } from "./commands/serve.ts";
 import { register as simulate } from "./commands/simulate.ts";
 import { register as train } from "./commands/train.ts";
@@ -17,12 +21,16 @@ import { register as up } from "./commands/up.ts";
 
 const COMMANDS = [
   up,
+  demo,
   serve,
   clickhouse,
   migrate,
   contract,
   data,
   train,
+  registerModel,
+  evaluate,
+  predict,
   models,
   governance,
   audit,

@@ -13,6 +13,7 @@ import { durationMs } from "../src/core/duration.ts";
 import { windowStart } from "../src/core/time.ts";
 import { deploymentWatermark, type WatermarkPolicy } from "../src/core/watermark.ts";
 import { driftProfile, loadPolicy, wireStores, type Stores } from "../src/wiring.ts";
+import type { Stage } from "../contracts/jobs.ts";
 import type { StreamKind } from "../contracts/event.ts";
 import { decide } from "./decide.ts";
 import { execute } from "./execute.ts";
@@ -55,10 +56,13 @@ export const runWorkers = async (config: Config, env: NodeJS.ProcessEnv): Promis
   };
 };
 
-/** Under replay the watermark alone drives the stages; commands and trainings are looked for by the clock either way. */
-const ticks = ({ service, schedule }: Config): Partial<Record<"roll" | "execute", number>> => ({
+/** Under replay the watermark drives the stages and ticks only catch what a fault left undone. */
+const ticks = ({ schedule }: Config): Partial<Record<Stage, number>> => ({
+  roll: durationMs(schedule.roll),
+  measure: durationMs(schedule.roll),
+  decide: durationMs(schedule.roll),
   execute: durationMs(schedule.execute),
-  ...(service.clock === "wall" ? { roll: durationMs(schedule.roll) } : {}),
+  notify: durationMs(schedule.roll),
 });
 
 interface Around {

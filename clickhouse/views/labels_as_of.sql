@@ -4,11 +4,15 @@
 CREATE OR REPLACE VIEW labels_as_of AS
 SELECT
     request_id,
-    argMin(label, (received_at, observed_at, producer, producer_seq)) AS label,
-    min(received_at) AS received_at,
-    uniqExact(label) > 1 AS conflicting
-FROM labels
-WHERE model = {model:String}
-  AND received_at >= {since:DateTime64(3, 'UTC')}
-  AND received_at <= {as_of:DateTime64(3, 'UTC')}
+    argMin(value, (arrived_at, seen_at, producer, producer_seq)) AS label,
+    min(arrived_at) AS received_at,
+    uniqExact(value) > 1 AS conflicting
+FROM
+(
+    SELECT request_id, label AS value, received_at AS arrived_at, observed_at AS seen_at, producer, producer_seq
+    FROM labels
+    WHERE model = {model:String}
+      AND received_at >= {since:DateTime64(3, 'UTC')}
+      AND received_at <= {as_of:DateTime64(3, 'UTC')}
+)
 GROUP BY request_id

@@ -3,7 +3,6 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import type { DatasetInput } from "../adapters/dataset-source.ts";
-import type { Findings } from "../core/findings.ts";
 import type { Frozen } from "../stages/freeze.ts";
 
 type Flags = {
@@ -34,6 +33,7 @@ export const register = (program: Command): void => {
       const { answer, homeOf, readContract, withEngine } = await import("./offline.ts");
       const { createDatasets } = await import("../adapters/dataset-store.ts");
       const { freeze } = await import("../stages/freeze.ts");
+      const { complaint } = await import("./rows.ts");
       const { contract, digest } = await readContract(flags.contract);
       const source = await sourceOf(data, flags.param, contract.source.sql);
       const frozen = await withEngine(homeOf(), (engineUrl) =>
@@ -82,15 +82,6 @@ const told = ({ manifest, existed, renamed }: Extract<Frozen, { ok: true }>): st
   const moved = renamed === null ? "" : `\nthe name pointed to ${renamed} before`;
   return `${manifest.digest}${existed ? " (frozen before)" : ""}: ${manifest.rows} rows, ${manifest.positives} positive${span}${dropped}${moved}`;
 };
-
-const complaint = ({ counts, examples }: Findings): string =>
-  counts
-    .map(({ rule, column, count, message }) => {
-      const rows = examples.filter((e) => e.rule === rule && e.column === column && e.row !== null);
-      const where = rows.slice(0, 5).map((e) => `row ${String(e.row)} (${e.class})`);
-      return `${column === "" ? "" : `${column}: `}${rule} ×${count}: ${message}${where.length > 0 ? `; ${where.join(", ")}` : ""}`;
-    })
-    .join("\n");
 
 const parameter = (text: string, before: Record<string, string>): Record<string, string> => {
   const at = text.indexOf("=");

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import type { TrainingParameters } from "../core/training/fit-model.ts";
+import type { FeatureContract } from "../../contracts/feature-contract.ts";
 import type { Trained } from "../stages/train.ts";
 import type { FrozenDataset } from "../adapters/dataset.ts";
 
@@ -38,6 +39,7 @@ export const register = (program: Command): void => {
 const trainFrozen = async (flags: Flags): Promise<void> => {
   const { answer, homeOf, readContract, withEngine } = await import("./offline.ts");
   const { readFrozen } = await import("../adapters/dataset.ts");
+  const { ownRows } = await import("./frozen.ts");
   const { contract, digest } = await readContract(flags.contract);
   const [frozen, test] = await withEngine(homeOf(), async (url) => [
     ownRows(await readFrozen(homeOf(), flags.data, url), digest, flags.data),
@@ -48,7 +50,7 @@ const trainFrozen = async (flags: Flags): Promise<void> => {
   const trained = await trainOn({ ...flags, contract, digest, frozen, test });
   if (!trained.ok) throw new Error(`refused: ${trained.refused}: ${trained.detail}`);
   const { model, version, metrics, path } = trained;
-  const { confusion, f1_low, positives, ...shown } = metrics.test;
+  const { confusion: _confusion, f1_low: _low, positives: _positives, ...shown } = metrics.test;
   answer(flags, { model, version, metrics: { test: shown } }, told(`${model}@${version}`, path, shown));
 };
 
@@ -68,6 +70,7 @@ export const trainOn = async (by: {
   const { createRegistry } = await import("../adapters/registry.ts");
   const { startTrainingThreads } = await import("../adapters/training-threads.ts");
   const { encodeFrozen } = await import("../core/encode.ts");
+  const { encodingFor } = await import("./frozen.ts");
   const { train } = await import("../stages/train.ts");
   const { progressBar } = await import("./progress.ts");
   const { contract, digest, frozen, test, family: name } = by;
