@@ -3,6 +3,7 @@
 import type { Feed, Positive } from "../../contracts/bundle.ts";
 import type { FeatureEncoding } from "../../contracts/encoding.ts";
 import type { FeatureContract } from "../../contracts/feature-contract.ts";
+import { classesNamed } from "../core/onnx-classes.ts";
 import { feedOf, judgeScores, positiveOf } from "../core/onnx-classifier.ts";
 import { inspectOnnx } from "../core/onnx-inspect.ts";
 import { stripZipMaps } from "../core/onnx-zipmap.ts";
@@ -33,6 +34,8 @@ export const openExternal = async (
   if ("refused" in summary) return summary;
   const positive = positiveOf(summary, { maps, asked: by.asked, label: by.contract.label });
   if ("refused" in positive) return positive;
+  const classes = classesNamed(bytes);
+  if (classes !== null && classes > 2) return { refused: "not_binary", detail: `${classes} classes` };
   const feed = feedOf(summary, by.contract);
   if ("refused" in feed) return feed;
   const probed = await probeOnnx({ bytes, inputs: sampleTensors(feed, by.features, by.sample) });

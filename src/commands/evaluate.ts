@@ -99,8 +99,7 @@ const readPolicy = async (file: string | undefined) => {
   const parsed = parsePolicy(await readFile(path, "utf8"), path);
   if (!parsed.ok)
     throw new Error(
-      parsed.errors.map(({ line, key, message }) => `${path}:${line}: ${key}: ${message}`).join("
-"),
+      parsed.errors.map(({ line, key, message }) => `${path}:${line}: ${key}: ${message}`).join("\n"),
     );
   return parsed.policy;
 };
