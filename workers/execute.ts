@@ -11,7 +11,7 @@ import { executePlan, POLICY_ACTOR } from "../src/core/governance-execute.ts";
 import { planRegister, planWatchEnd, type Floors } from "../src/core/governance-moves.ts";
 import { modelOf } from "../src/core/governance-state.ts";
 import type { ReadyPolicy } from "../src/core/policy.ts";
-import { mixtureLogE } from "../src/core/sequential.ts";
+import { watchIsOver } from "../src/core/watch.ts";
 import { isoOf } from "../src/core/time.ts";
 import type {
   DecisionRecord,
@@ -162,13 +162,11 @@ const endWatch = async (ports: ExecutePorts, options: ExecuteOptions, model: str
   if (state.standby === null) return;
   const last = await ports.decisions.last(model);
   if (last === null) return;
-  // Evidence of harm that is ahead (E > 1) prolongs the watch, up to its limit.
-  const { harm } = last.memory;
-  const ahead = harm !== null && mixtureLogE({ looks: harm.looks, logS: harm.log_s }) > 0;
-  const watchMs = ahead ? options.policy.ms.watchMax : options.policy.ms.watch;
   const atMs = Date.parse(last.decision.at);
   await append(ports, model, { actor: POLICY_ACTOR, reason: "the watch is over", atMs }, (now) => {
-    const plan = planWatchEnd(now, { watchMs, now: isoOf(atMs) });
+    const at = isoOf(atMs);
+    if (!watchIsOver({ governance: now, memory: last.memory, policy: options.policy, now: at })) return [];
+    const plan = planWatchEnd(now, { watchMs: 0, now: at });
     return plan.ok ? plan.events : [];
   });
 };

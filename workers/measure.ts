@@ -112,6 +112,7 @@ const judge = async (
     const measurement: WindowMeasurement = {
       snapshot,
       windowMs: sizeMs,
+      budgetMs: Math.min(sizeMs, durationMs(windows.decide)),
       encoding: bundle.encoding,
       encodingDigest: bundle.metadata.encoding_digest,
       reference: bundle.reference,

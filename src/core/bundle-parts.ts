@@ -1,7 +1,7 @@
 // Core: the parts of a bundle that do not depend on where its model was made: the frozen threshold, the reference counts drift is
 // measured against, and the rows that draw its calibration curve. Scores are counted only over rows the model was not fitted on.
 import type { Reference } from "../../contracts/bundle.ts";
-import type { Encoding } from "../../contracts/encoding.ts";
+import type { Encoding, FeatureEncoding } from "../../contracts/encoding.ts";
 import type { FeatureContract } from "../../contracts/feature-contract.ts";
 import { encodingDigest } from "./encode.ts";
 import { emptyCounts, scoreBin, SCORE_BINS, toSparse } from "./histogram.ts";
@@ -23,23 +23,42 @@ export const thresholdOf = (contract: FeatureContract, label: Uint8Array, p: Flo
   return Math.max(1e-5, Math.floor((best - 2e-6) * 1e5) / 1e5);
 };
 
-/** Features are counted over all rows, scores by label over the rows the model had not seen. */
+/** Rows the model had not seen; `timesMs` null where their times are not known. */
+export type UnseenRows = {
+  readonly label: Uint8Array;
+  readonly scores: Float64Array;
+  readonly timesMs: Float64Array | null;
+};
+
+/**
+ * Features are counted over all rows, scores by label over the rows the model had not seen. What swings with a cycle is counted over
+ * the last whole cycles only: five Mondays and four Sundays would themselves look like drift.
+ */
 export const referenceOf = (of: {
   readonly encoding: Encoding;
   readonly matrix: TrainingMatrix;
   readonly timesMs: Float64Array | null;
-  readonly unseen: readonly { readonly label: Uint8Array; readonly scores: Float64Array }[];
+  readonly unseen: readonly UnseenRows[];
 }): Reference => {
   const scores = [emptyCounts(SCORE_BINS), emptyCounts(SCORE_BINS)] as const;
-  for (const { label, scores: p } of of.unseen)
+  const longest = of.encoding.features.reduce((ms, feature) => Math.max(ms, cycleMs(feature)), 0);
+  const unseenSince = wholeCyclesFrom(
+    of.unseen.map(({ timesMs }) => timesMs),
+    longest,
+  );
+  for (const { label, scores: p, timesMs } of of.unseen)
     p.forEach((value, row) => {
+      if (timesMs !== null && (timesMs[row] ?? 0) <= unseenSince) return;
       const counts = scores[label[row] === 1 ? 1 : 0];
       const bin = scoreBin(value);
       counts[bin] = (counts[bin] ?? 0) + 1;
     });
   const features = of.encoding.features.map((feature, at): [string, [number, number][]] => {
     const counts = emptyCounts();
-    for (const code of of.matrix.codes[at] ?? []) counts[code] = (counts[code] ?? 0) + 1;
+    const since = wholeCyclesFrom([of.timesMs], cycleMs(feature));
+    of.matrix.codes[at]?.forEach((code, row) => {
+      if (of.timesMs === null || (of.timesMs[row] ?? 0) > since) counts[code] = (counts[code] ?? 0) + 1;
+    });
     return [feature.feature, toSparse(counts)];
   });
   return {
@@ -51,6 +70,23 @@ export const referenceOf = (of: {
     features: Object.fromEntries(features),
     scores: { negative: toSparse(scores[0]), positive: toSparse(scores[1]) },
   };
+};
+
+const DAY_MS = 86_400_000;
+
+const cycleMs = (feature: FeatureEncoding): number => {
+  const cycle = feature.kind === "ordinal" ? feature.cycle : null;
+  return cycle === null ? 0 : cycle === "day" ? DAY_MS : 7 * DAY_MS;
+};
+
+/** Rows after this instant make up whole cycles; −∞ where there is no cycle, no time, or less than one. */
+const wholeCyclesFrom = (times: readonly (Float64Array | null)[], cycle: number): number => {
+  const known = times.filter((part) => part !== null && part.length > 0);
+  if (cycle === 0 || known.length === 0 || known.length < times.length) return -Infinity;
+  const first = known.reduce((least, part) => Math.min(least, part?.[0] ?? Infinity), Infinity);
+  const last = known.reduce((most, part) => Math.max(most, part?.[part.length - 1] ?? -Infinity), -Infinity);
+  const whole = Math.floor((last - first + 1) / cycle);
+  return whole === 0 ? -Infinity : last - whole * cycle;
 };
 
 /** First and last instant of ascending times; null where rows have none. */

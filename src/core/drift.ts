@@ -15,16 +15,19 @@ const ALPHA_MAX = 0.5;
 
 /** All one window offers. Parts left out were not asked for and have no rows; null parts were asked for and are missing. */
 export type WindowEvidence = TrafficEvidence & {
-  windowMs: number;
   profile: DriftProfile;
   features: readonly FeatureEvidence[];
+  /** What the window may spend of the budget, as a length of time; its own length unless it decides together with shorter ones. */
+  budgetMs?: number;
 };
 
 /** Judges one window; rows come in a stable order: features as given (the judging statistic first), then the traffic's. */
 export function judgeWindow(evidence: WindowEvidence): DriftRow[] {
   const { profile, windowMs } = evidence;
   const alpha =
-    typeof profile.alpha === "number" ? profile.alpha : alphaFor(profile.alpha, windowMs / DAY_MS);
+    typeof profile.alpha === "number"
+      ? profile.alpha
+      : alphaFor(profile.alpha, (evidence.budgetMs ?? windowMs) / DAY_MS);
   const features = evidence.features.flatMap((feature) => featureFindings(feature, windowMs, profile));
   const { quality, other } = trafficFindings(evidence);
   // Two families: what the verdict reads (features, scores, labels, segments), and the quality of the input.

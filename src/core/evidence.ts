@@ -35,14 +35,13 @@ export const roundedDrift = (rows: readonly DriftRow[]): DriftRow[] =>
     p_adjusted: round9OrNull(row.p_adjusted),
   }));
 
-/** Features a longer cycle withholds from this window are judged by the longer window that ends with it, where there is one. */
+/** What a longer cycle withholds from this window are judged by the longer window that ends with it, where there is one. */
 export const withCycles = (rows: readonly DriftRow[], longer: readonly DriftRow[]): DriftRow[] =>
   rows.map((row) => {
-    if (row.subject !== "feature" || row.status !== "not_evaluated" || !row.reason.includes("cycles"))
-      return row;
+    if (row.status !== "not_evaluated" || !row.reason.includes("cycles")) return row;
     const judged = longer.find(
       (other) =>
-        other.subject === "feature" && other.feature === row.feature && other.statistic === row.statistic,
+        other.subject === row.subject && other.feature === row.feature && other.statistic === row.statistic,
     );
     return judged ?? row;
   });

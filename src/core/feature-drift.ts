@@ -36,6 +36,23 @@ export type Finding = {
 const DAY_MS = 86_400_000;
 const CYCLE_MS = { day: DAY_MS, week: 7 * DAY_MS } as const;
 
+/** The longest cycle of which a window is not a whole number, null where it is whole for every feature. */
+export const partialCycle = (encodings: readonly FeatureEncoding[], windowMs: number): Cycle | null => {
+  const cycles = encodings.map((encoding) => (encoding.kind === "ordinal" ? encoding.cycle : null));
+  const partial = (["week", "day"] as const).find(
+    (cycle) => cycles.includes(cycle) && (windowMs <= 0 || windowMs % CYCLE_MS[cycle] !== 0),
+  );
+  return partial ?? null;
+};
+
+/** Why a value that swings with a cycle has no verdict in part of one. */
+export const notWhole = (cycle: Cycle): { status: DriftStatus; reason: string } => ({
+  status: "not_evaluated",
+  reason: `window is not a whole number of cycles (${cycle})`,
+});
+
+type Cycle = keyof typeof CYCLE_MS;
+
 /** The judging statistic first, then those the profile only reports. */
 export function featureFindings(
   feature: FeatureEvidence,
@@ -51,17 +68,14 @@ export function featureFindings(
     return [blank(encoding.feature, statistic ?? "psi_10", band, reason)];
   }
   const sides = { ...feature, reference, current };
-  const cycle = encoding.kind === "ordinal" ? encoding.cycle : null;
-  const partial = cycle !== null && (windowMs <= 0 || windowMs % CYCLE_MS[cycle] !== 0);
+  const cycle = partialCycle([encoding], windowMs);
   const rule = judgeOf(sides, profile);
   const reported = profile.report.filter(
     (statistic) => statistic !== rule.statistic && applies(statistic, encoding.kind),
   );
   return [rule.statistic, ...reported].map((statistic, place) => {
     const found = finding(sides, statistic, place === 0 ? rule.band : null, profile.rows_min);
-    if (!partial) return found;
-    const reason = `window is not a whole number of cycles (${cycle})`;
-    return { ...found, value: null, p: null, withheld: { status: "not_evaluated", reason } };
+    return cycle === null ? found : { ...found, value: null, p: null, withheld: notWhole(cycle) };
   });
 }
 

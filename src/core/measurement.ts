@@ -51,6 +51,8 @@ export const referenceScores = (reference: Reference): Counts =>
 export interface WindowMeasurement {
   readonly snapshot: Snapshot;
   readonly windowMs: number;
+  /** A longer window judges only what swings with a cycle, beside a shorter one: it may spend no more than that one. */
+  readonly budgetMs: number;
   readonly encoding: Encoding;
   readonly encodingDigest: string;
   readonly reference: Reference;
@@ -86,6 +88,7 @@ export const driftOf = (by: WindowMeasurement): DriftRow[] => {
   return judgeWindow({
     profile: by.profile,
     windowMs: by.windowMs,
+    budgetMs: by.budgetMs,
     features: evidence,
     scores: { reference: referenceScores(by.reference), current: scoresOf(by) },
     invalid: {

@@ -7,6 +7,7 @@ import { chi2Contingency, scoreKsD, scorePsi10 } from "./divergence.ts";
 import { normalSf, twoProportion } from "./distributions.ts";
 import { areCounts, SCORE_BINS, scoreMean, scoreQuantile, totalOf } from "./histogram.ts";
 import type { Counts } from "./histogram.ts";
+import { notWhole, partialCycle } from "./feature-drift.ts";
 import type { FeatureEvidence, Finding } from "./feature-drift.ts";
 import { exceeds, reaches, round9 } from "./threshold.ts";
 
@@ -14,6 +15,7 @@ import { exceeds, reaches, round9 } from "./threshold.ts";
 export type Share = { k: number; n: number };
 
 export type TrafficEvidence = {
+  windowMs: number;
   profile: DriftProfile;
   features: readonly FeatureEvidence[];
   /** Score histograms (1,000 bins) of the reference and the window. */
@@ -148,8 +150,13 @@ function proportion(reference: Share, current: Share, rowsMin: number): Proporti
   return { p, atLeast: false, nReference: reference.n, nCurrent: current.n, withheld };
 }
 
-function predictions({ scores, profile }: TrafficEvidence): Finding[] {
+/** Scores follow the calendar where a feature does: in part of its cycle a weekend would pass for drift. */
+function predictions({ scores, profile, features, windowMs }: TrafficEvidence): Finding[] {
   if (scores === undefined) return [];
+  const cycle = partialCycle(
+    features.map((feature) => feature.encoding),
+    windowMs,
+  );
   const { reference, current } = scores;
   const banded = profile.prediction.map((band) => ({ statistic: band.statistic, band }));
   const shown = (["score_psi_10", "score_ks_d", "score_mean_shift_sd", "score_p95_shift"] as const)
@@ -157,7 +164,8 @@ function predictions({ scores, profile }: TrafficEvidence): Finding[] {
     .map((statistic) => ({ statistic, band: null }));
   return [...banded, ...shown].map(({ statistic, band }): Finding => {
     const base = { subject: "prediction", feature: "", statistic, band, atLeast: false } as const;
-    const fault = scoreFault(reference, current, profile.rows_min);
+    const fault =
+      scoreFault(reference, current, profile.rows_min) ?? (cycle === null ? null : notWhole(cycle));
     if (fault !== null || reference === null || current === null) {
       const none = { value: null, p: null, nReference: 0, nCurrent: 0 };
       return { ...base, ...none, withheld: fault ?? insufficient("no scores") };

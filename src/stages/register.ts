@@ -59,7 +59,7 @@ export const registerModel = async (registry: PublishesBundles, job: RegisterJob
     label: Uint8Array.from(rows, (row) => job.label[row] ?? 0),
     scores: Float64Array.from(rows, (row) => scored.scores[row] ?? NaN),
   });
-  const all = { label: job.label, scores: scored.scores };
+  const all = { label: job.label, scores: scored.scores, timesMs: job.timesMs };
   const calibration = tuned === null ? all : of(tuned);
   const rest = of(judged);
   const threshold = thresholdOf(job.contract, calibration.label, calibration.scores);

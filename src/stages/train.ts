@@ -149,8 +149,8 @@ export const train = async (registry: PublishesBundles, job: TrainJob): Promise<
         matrix: job.matrix,
         timesMs: job.timesMs,
         unseen: [
-          { label: parts.calibrate.label, scores: calibration },
-          { label: parts.test.label, scores },
+          { label: parts.calibrate.label, scores: calibration, timesMs: parts.times.calibrate },
+          { label: parts.test.label, scores, timesMs: parts.times.test },
         ],
       }),
     ),
@@ -160,7 +160,10 @@ export const train = async (registry: PublishesBundles, job: TrainJob): Promise<
   return { ok: true, model: name, version, path, metrics: { test } };
 };
 
-type Parts = Readonly<Record<"fit" | "stop" | "calibrate" | "test", TrainingMatrix>>;
+type Parts = Readonly<Record<"fit" | "stop" | "calibrate" | "test", TrainingMatrix>> & {
+  /** Null where rows have no time, or come from elsewhere. */
+  readonly times: Readonly<Record<"calibrate" | "test", Float64Array | null>>;
+};
 
 const partsOf = (job: TrainJob): Parts => {
   const { matrix, test } = job;
@@ -169,11 +172,14 @@ const partsOf = (job: TrainJob): Parts => {
     job.split === "random"
       ? randomSplit(matrix.rows, job.seed, fractions)
       : temporalSplit(matrix.rows, job.timesMs, fractions);
+  const timesOf = (ids: Uint32Array): Float64Array | null =>
+    job.timesMs === null ? null : Float64Array.from(ids, (id) => job.timesMs?.[id] ?? 0);
   return {
     fit: takeRows(matrix, sets.fit),
     stop: takeRows(matrix, sets.stop),
     calibrate: takeRows(matrix, sets.calibrate),
     test: test?.matrix ?? takeRows(matrix, sets.test),
+    times: { calibrate: timesOf(sets.calibrate), test: test === null ? timesOf(sets.test) : null },
   };
 };
 
