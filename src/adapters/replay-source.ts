@@ -1,7 +1,7 @@
 // Adapter: a frozen dataset as a replay reads it: rows in time order, raw values as clients would send them, stable request ids.
 import { createHash } from "node:crypto";
 import type { FeatureContract } from "../../contracts/feature-contract.ts";
-import type { ReplaySource } from "../stages/replay.ts";
+import type { ReplaySource } from "../ports-replay.ts";
 import { LABEL_UNKNOWN, type FrozenDataset } from "./dataset.ts";
 import { createIds } from "./uuid.ts";
 

@@ -30,7 +30,7 @@ export function register(program: Command): void {
     .option("--drain <seconds>", "how long SIGTERM waits for running statements", whole, 20)
     .option("--allow-files", "let statements read and write files, networks and commands")
     .action(async (flags: Flags) => {
-      const { runClickhouse } = await import("../http/clickhouse-process.ts");
+      const { runClickhouse } = await import("./clickhouse-process.ts");
       const { drainOnSignal, ready } = await import("./process.ts");
       const password = flags.password ?? process.env["FLYBALL_CLICKHOUSE_PASSWORD"];
       const running = await runClickhouse({

@@ -2,7 +2,7 @@
 // counts the sampling noise of each difference, `point` compares points as the field does. Missing values are `insufficient`;
 // a verdict `fail` is a finding about the candidate. Both models are read at production's frozen threshold.
 import type { GateOutcome, GateResult } from "../../contracts/decision.ts";
-import type { GateContext } from "./gates.ts";
+import type { GateContext } from "./gate-context.ts";
 import { segmentGates } from "./gates-segments.ts";
 import { pairedF1, pairedRecall } from "./paired.ts";
 import { exceeds, reaches, round9 } from "./threshold.ts";

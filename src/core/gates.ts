@@ -2,28 +2,12 @@
 // Waiting gates here say whether there is enough to judge by; merit gates (gates-merit.ts) say whether the candidate is good.
 // What is missing, NaN or empty never passes; `not_evaluated` is given only where the policy or the clock asks nothing.
 import type { GateResult } from "../../contracts/decision.ts";
-import type { Evidence, Paired } from "../../contracts/evidence.ts";
 import type { ModelState } from "../../contracts/governance.ts";
-import type { Policy } from "../../contracts/policy.ts";
+import type { GateContext } from "./gate-context.ts";
 import { meritGates } from "./gates-merit.ts";
-import type { CandidateEvidence } from "./promotion-evidence.ts";
 import { reaches } from "./threshold.ts";
 
-/** What the gates look at beside the candidate's pairs. */
-export interface GateContext {
-  readonly paired: Paired;
-  readonly clock: Evidence["clock"];
-  readonly now: string;
-  readonly lastPromotionAt: string | null;
-  readonly promotionCooldownMs: number;
-  /** Of the last `of` decision windows: how many were decided, and how many of those were sound. */
-  readonly stability: { readonly decided: number; readonly sound: number };
-  readonly evidence: CandidateEvidence;
-  /** False once production's realised performance is degraded: a good candidate must differ then. */
-  readonly productionSteady: boolean;
-  readonly trust: number | null;
-  readonly policy: Pick<Policy, "gates" | "candidate">;
-}
+export type { GateContext };
 
 /** Judges every gate, waiting gates first. */
 export const judgeGates = (context: GateContext): GateResult[] => [

@@ -1,18 +1,7 @@
 // Stage: replay. Drives a running stack (`clock: replay`) with recorded data as its clients would: predictions in time order, labels when
 // they would have come, and event time moved forward step by step, waiting each time until the loop has settled. It keeps a journal of
 // what was answered; what was recorded is for the stores to say.
-export interface ReplaySource {
-  readonly rows: number;
-  /** Ascending. */
-  eventTimeMs(row: number): number;
-  features(row: number): Readonly<Record<string, string | number | null>>;
-  /** 1 positive, 0 negative, null unknown. */
-  label(row: number): 0 | 1 | null;
-  /** Stable: the same row of the same data always asks under the same id. */
-  requestId(row: number): string;
-  /** A number in [0, 1) that decides, with the label share, whether this row's label ever comes. */
-  draw(row: number): number;
-}
+import type { ReplaySource } from "../ports-replay.ts";
 
 export interface ReplayPorts {
   /** Posts JSON; answers status and body. Rejects when nobody answered. */

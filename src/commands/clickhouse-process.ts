@@ -1,11 +1,11 @@
-// http/clickhouse-process: the embedded ClickHouse as a process of its own: engine, HTTP interface and their end. It
+// Door: the embedded ClickHouse as a process of its own: engine, HTTP interface and their end. It
 // promises to be the only one on its directory, and that closing it finishes what was begun. It never daemonises.
 import { mkdir } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { isIP } from "node:net";
 import { join, resolve } from "node:path";
 import { openEngine } from "../adapters/chdb.ts";
-import { createClickhouseHttp } from "./clickhouse.ts";
+import { createClickhouseHttp } from "../http/clickhouse.ts";
 
 export type ClickhouseOptions = {
   readonly path: string;
