@@ -40,8 +40,16 @@ export const DriftStatistic = z.enum([
 ]);
 export type DriftStatistic = z.infer<typeof DriftStatistic>;
 
-/** What a result speaks of: an input feature, the score, the traffic as a whole, or labels. */
-export const DriftSubject = z.enum(["feature", "prediction", "quality", "volume", "label", "segment"]);
+/** What a result speaks of: an input feature, the score, the traffic as a whole, labels, or all inputs together. */
+export const DriftSubject = z.enum([
+  "feature",
+  "prediction",
+  "quality",
+  "volume",
+  "label",
+  "segment",
+  "joint",
+]);
 export type DriftSubject = z.infer<typeof DriftSubject>;
 
 export const DriftRow = z.strictObject({

@@ -7,6 +7,7 @@ import { register as clickhouse } from "./commands/clickhouse.ts";
 import { register as contract } from "./commands/contract.ts";
 import { register as data } from "./commands/data.ts";
 import { register as demo } from "./commands/demo.ts";
+import { register as drift } from "./commands/drift.ts";
 import { register as evaluate } from "./commands/evaluate.ts";
 import { register as governance } from "./commands/governance.ts";
 import { register as migrate } from "./commands/migrate.ts";
@@ -31,6 +32,7 @@ const COMMANDS = [
   registerModel,
   evaluate,
   predict,
+  drift,
   models,
   governance,
   audit,

@@ -1,6 +1,7 @@
 // Plumbing: the embedded engine as `data freeze` and dataset readers use it, over the ClickHouse HTTP interface. The one place
 // outside clickhouse/queries where SQL is written: these statements are lists of a contract's columns, so they cannot be files.
 // Every name is quoted and every value travels as a parameter or a quoted literal; nothing is pasted.
+import { z } from "zod";
 import { Fault } from "../core/fault.ts";
 import type { FrozenColumn } from "./dataset-cells.ts";
 
@@ -79,8 +80,26 @@ export const createDatasetEngine = (url: string) => {
       const statement = `SELECT ${cells} FROM ${parquet(file).sql} SETTINGS ${IN_ORDER} FORMAT RowBinary`;
       return Buffer.from(await (await ask(statement)).arrayBuffer());
     },
+    /** The numbers of one column in ascending order, missing ones left out (NaN comes last). */
+    sorted: async (relation: Relation, name: string): Promise<Buffer> => {
+      const statement =
+        `SELECT assumeNotNull(toFloat64(${quoted(name)})) AS v FROM ${relation.sql} ` +
+        `WHERE ${quoted(name)} IS NOT NULL ORDER BY v FORMAT RowBinary`;
+      return Buffer.from(await (await ask(statement, relation.parameters)).arrayBuffer());
+    },
+    /** How often each value of one column occurs, as text; null counts what is missing. */
+    counts: async (relation: Relation, name: string): Promise<Map<string | null, number>> => {
+      const statement =
+        `SELECT CAST(${quoted(name)} AS Nullable(String)) AS v, toFloat64(count()) FROM ${relation.sql} ` +
+        `GROUP BY v FORMAT JSONCompactEachRow`;
+      const lines = (await (await ask(statement, relation.parameters)).text()).split("\n");
+      const pairs = lines.filter((line) => line !== "").map((line) => Counted.parse(JSON.parse(line)));
+      return new Map(pairs);
+    },
   };
 };
+
+const Counted = z.tuple([z.string().nullable(), z.number()]);
 
 /** Something to select from, with the parameters its text refers to. */
 export type Relation = { readonly sql: string; readonly parameters: Readonly<Record<string, string>> };

@@ -11,12 +11,16 @@ import { areCounts, totalOf } from "./histogram.ts";
 import type { Counts } from "./histogram.ts";
 import { ksExact, w1Exact } from "./samples.ts";
 
-/** One feature's counts. Null reference: there is none; null current: it could not be read. `samples` make KS and W1 exact. */
+/**
+ * One feature's counts. Null reference: there is none; null current: it could not be read. `samples` make KS and W1 exact, and so does
+ * `exact`, where they were measured before so that the samples need not be kept.
+ */
 export type FeatureEvidence = {
   encoding: FeatureEncoding;
   reference: Counts | null;
   current: Counts | null;
   samples?: { reference: Float64Array; current: Float64Array };
+  exact?: { ks: { d: number; p: number } | null; w1OverRefstd: number | null };
 };
 
 /** A measurement before the window as a whole is judged. `band` null: shown, not judged. `withheld`: why there is no verdict. */
@@ -151,15 +155,29 @@ const EMPTY = { value: null, p: null, atLeast: false, nReference: 0, nCurrent: 0
 function kolmogorov(s: Sides): Divergence {
   if (s.encoding.kind === "nominal") return unordered(s);
   const binned = ksD(s.encoding, s.reference, s.current);
-  const exact = s.samples === undefined ? null : ksExact(s.samples.reference, s.samples.current);
-  return exact === null ? binned : { ...binned, value: exact.d, p: exact.p };
+  const exact = s.exact === undefined ? exactOf(s)?.ks : s.exact.ks;
+  return exact === null || exact === undefined ? binned : { ...binned, value: exact.d, p: exact.p };
 }
 
 function wasserstein(s: Sides): Divergence {
   if (s.encoding.kind === "nominal") return unordered(s);
   const binned = w1OverRefstd(s.encoding, s.reference, s.current);
-  const exact = s.samples === undefined ? null : w1Exact(s.samples.reference, s.samples.current);
-  return exact === null || exact.value === null ? binned : { ...binned, value: exact.value, atLeast: false };
+  const exact = (s.exact ?? exactOf(s))?.w1OverRefstd ?? null;
+  return exact === null ? binned : { ...binned, value: exact, atLeast: false };
+}
+
+const exactOf = ({ samples }: FeatureEvidence): FeatureEvidence["exact"] =>
+  samples === undefined ? undefined : measureExactly(samples.reference, samples.current);
+
+/** KS and W1 of raw values, for evidence that does not keep them. */
+export function measureExactly(
+  reference: Float64Array,
+  current: Float64Array,
+): NonNullable<FeatureEvidence["exact"]> {
+  return {
+    ks: ksExact(reference, current),
+    w1OverRefstd: w1Exact(reference, current)?.value ?? null,
+  };
 }
 
 /**

@@ -95,8 +95,8 @@ function walk(
   current: Float64Array,
   visit: (belowReference: number, belowCurrent: number, width: number) => void,
 ): void {
-  const a = reference.slice().sort();
-  const b = current.slice().sort();
+  const a = ascending(reference);
+  const b = ascending(current);
   let i = 0;
   let j = 0;
   while (i < a.length || j < b.length) {
@@ -107,6 +107,13 @@ function walk(
     const next = Math.min(a[i] ?? Infinity, b[j] ?? Infinity);
     visit(i, j, Number.isFinite(next) ? next - value : 0);
   }
+}
+
+/** The values in order; an array that is in order already is used as it is, neither copied nor sorted. */
+function ascending(values: Float64Array): Float64Array {
+  for (let i = 1; i < values.length; i++)
+    if ((values[i - 1] ?? 0) > (values[i] ?? 0)) return values.slice().sort();
+  return values;
 }
 
 function populationVariance(values: Float64Array): number {
