@@ -5,7 +5,7 @@ const pure = ["node:*", "ioredis", "bullmq", "@clickhouse/*", "onnxruntime-node"
 export default tseslint.config(
   { ignores: ["dist/", "node_modules/", ".flyball/"] },
   {
-    files: ["**/*.ts"],
+    files: ["**/*.ts", "src/web/**/*.tsx"],
     languageOptions: {
       parser: tseslint.parser,
       parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },

@@ -176,6 +176,7 @@ export const EvidencePoint = z.strictObject({
 });
 export type EvidencePoint = z.infer<typeof EvidencePoint>;
 export const DeltaBin = z.strictObject({ low: z.number(), high: z.number(), pairs: count });
+export type DeltaBin = z.infer<typeof DeltaBin>;
 export const ScorePair = z.tuple([z.number(), z.number()]);
 export const ShadowEvidence = z.strictObject({
   model: z.string(),

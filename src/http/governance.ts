@@ -8,6 +8,7 @@ import { CommandBody, type CommandItem } from "../../contracts/read.ts";
 import { modelOf } from "../core/governance-state.ts";
 import type { Refusal } from "../core/governance-laws.ts";
 import { problem } from "../core/problem.ts";
+import { snakeCased } from "../core/snake-case.ts";
 import { isoOf } from "../core/time.ts";
 import type { KeepsLedger } from "../ports.ts";
 import { commandOf, giveCommand } from "../stages/command.ts";
@@ -35,7 +36,11 @@ export const commandRoutes = (ports: CommandPorts): Hono => {
     const { model } = c.req.param();
     if (!Object.hasOwn(state.models, model))
       return refuseWith("unknown-model", "The ledger does not have this model.");
-    return answer({ generation: state.generation, seq: state.seq, governance: modelOf(state, model) });
+    return answer({
+      generation: state.generation,
+      seq: state.seq,
+      governance: snakeCased(modelOf(state, model)),
+    });
   });
   app.get("/api/v1/governance/:model/commands", async (c) => {
     const { commands } = modelOf(await ports.ledger.state(), c.req.param("model"));

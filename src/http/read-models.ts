@@ -13,6 +13,7 @@ import type {
 import { Fault } from "../core/fault.ts";
 import { modelOf, versionOf } from "../core/governance-state.ts";
 import { outlookOf } from "../core/outlook.ts";
+import { snakeCased } from "../core/snake-case.ts";
 import { isoOf } from "../core/time.ts";
 import { compareVersions, parseVersion } from "../core/version.ts";
 import type { Bundle, KeepsLedger, ReadsRegistry } from "../ports.ts";
@@ -43,7 +44,7 @@ export const modelRoutes = (ports: ModelsPorts): Hono => {
     const { items, ...head } = await overview(ports);
     const item = items.find((one) => one.model === model);
     if (item === undefined) return refuseWith("unknown-model", `${model.slice(0, 80)} is not in the ledger.`);
-    return answer({ ...head, ...item, governance: modelOf(await ports.ledger.state(), model) });
+    return answer({ ...head, ...item, governance: snakeCased(modelOf(await ports.ledger.state(), model)) });
   });
   app.get("/api/v1/models/:model/versions", async (c) => {
     const { model } = c.req.param();

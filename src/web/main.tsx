@@ -1,0 +1,199 @@
+// Web: the shell: where one can go, which model is looked at, how fresh the picture is, and the key's form where the api asks for one.
+import { render } from "preact";
+import { useState } from "preact/hooks";
+import "@preact/signals";
+import type { ModelItem, ModelsAnswer } from "../../contracts/read.ts";
+import { connection, listen, needsKey, useKey } from "./api.ts";
+import { Audit } from "./pages/audit.tsx";
+import { DecisionPage, Decisions } from "./pages/decisions.tsx";
+import { Drift } from "./pages/drift.tsx";
+import { Governance } from "./pages/governance.tsx";
+import { Overview } from "./pages/overview.tsx";
+import { Performance } from "./pages/performance.tsx";
+import { Shadow } from "./pages/shadow.tsx";
+import { Versions } from "./pages/versions.tsx";
+import { when, words } from "./parts/format.ts";
+import { useRead } from "./resource.tsx";
+import { go, lastModel, PAGES, pathOf, route, startRouting, type PageName, type Route } from "./route.ts";
+
+const App = () => {
+  const models = useRead<ModelsAnswer>(needsKey.value ? null : "models");
+  const items = models.value?.items ?? [];
+  const here = route.value;
+  const model = here.at === "model" ? here.model : (lastModel.value ?? items[0]?.model ?? null);
+  document.title = `${titleOf(here)} · Flyball`;
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to the page
+      </a>
+      <header class="top">
+        <a class="brand" href="/dashboard">
+          <img src="/assets/icon.svg" alt="" width="24" height="24" /> Flyball
+        </a>
+        <Fresh answer={models.value} />
+      </header>
+      <Navigation here={here} model={model} items={items} />
+      <main id="main">
+        {needsKey.value ? (
+          <KeyForm />
+        ) : here.at === "overview" ? (
+          <Overview models={models} />
+        ) : (
+          <Page here={here} items={items} />
+        )}
+      </main>
+    </>
+  );
+};
+
+const titleOf = (here: Route): string => {
+  switch (here.at) {
+    case "model":
+      return `${words(here.page)} · ${here.model}`;
+    case "decision":
+      return "Decision";
+    default:
+      return words(here.at);
+  }
+};
+
+const Page = ({ here, items }: { here: Route; items: readonly ModelItem[] }) => {
+  switch (here.at) {
+    case "overview":
+      return null;
+    case "audit":
+      return <Audit />;
+    case "decision":
+      return <DecisionPage key={here.id} id={here.id} />;
+    case "model":
+      return (
+        <ModelPage
+          key={`${here.model}/${here.page}`}
+          model={here.model}
+          page={here.page}
+          item={items.find(({ model }) => model === here.model)}
+        />
+      );
+  }
+};
+
+const ModelPage = ({ model, page, item }: { model: string; page: PageName; item: ModelItem | undefined }) => {
+  switch (page) {
+    case "drift":
+      return <Drift model={model} />;
+    case "performance":
+      return <PerformanceOf model={model} promoted={item?.promoted ?? null} />;
+    case "shadow":
+      return <Shadow model={model} />;
+    case "versions":
+      return <Versions model={model} />;
+    case "governance":
+      return <Governance model={model} />;
+    case "decisions":
+      return <Decisions model={model} />;
+  }
+};
+
+/** The baseline of the promotion is drawn beside what was realised since. */
+const PerformanceOf = ({ model, promoted }: { model: string; promoted: string | null }) => {
+  const path = promoted === null ? null : `models/${encodeURIComponent(model)}/versions/${promoted}`;
+  const version = useRead<{ baseline: unknown }>(path);
+  return <Performance model={model} promoted={promoted} baseline={version.value?.baseline ?? null} />;
+};
+
+const Navigation = (props: { here: Route; model: string | null; items: readonly ModelItem[] }) => {
+  const { here, model, items } = props;
+  const link = (to: Route, name: string) => (
+    <a href={pathOf(to)} aria-current={pathOf(to) === pathOf(here) ? "page" : undefined}>
+      {name}
+    </a>
+  );
+  return (
+    <nav aria-label="Pages">
+      {link({ at: "overview" }, "Overview")}
+      {model !== null && (
+        <div class="of-model">
+          <label>
+            <span class="heard">Model</span>
+            <select
+              value={model}
+              onChange={(event) =>
+                go({
+                  at: "model",
+                  model: event.currentTarget.value,
+                  page: here.at === "model" ? here.page : "governance",
+                })
+              }
+            >
+              {(items.length === 0 ? [{ model }] : items).map((item) => (
+                <option key={item.model}>{item.model}</option>
+              ))}
+            </select>
+          </label>
+          {PAGES.map((page) => (
+            <span key={page}>{link({ at: "model", model, page }, words(page))}</span>
+          ))}
+        </div>
+      )}
+      {link({ at: "audit" }, "Audit")}
+      <a href="/jobs">Jobs</a>
+      <a href="/docs">API</a>
+    </nav>
+  );
+};
+
+const Fresh = ({ answer }: { answer: ModelsAnswer | null }) => (
+  <p class="fresh" role="status">
+    <span class={`lamp ${connection.value}`} aria-hidden="true" />
+    {connection.value === "live"
+      ? "Live"
+      : connection.value === "stale"
+        ? "Not live: showing what was last read"
+        : "Connecting"}
+    {answer !== null && (
+      <span class="clock">
+        {answer.clock === "replay" ? "replay, " : ""}
+        {when(answer.now)} UTC
+      </span>
+    )}
+  </p>
+);
+
+const KeyForm = () => {
+  const [key, setKey] = useState("");
+  return (
+    <form
+      class="card"
+      onSubmit={(event) => {
+        event.preventDefault();
+        useKey(key.trim());
+      }}
+    >
+      <h1 tabIndex={-1}>A key, please</h1>
+      <p>This api asks for a key. It is kept in this tab only and sent to this address only.</p>
+      <label>
+        Key
+        <input
+          type="password"
+          autocomplete="off"
+          placeholder="fb_…"
+          required
+          value={key}
+          onInput={(event) => setKey(event.currentTarget.value)}
+        />
+      </label>
+      <button type="submit" class="primary">
+        Go on
+      </button>
+    </form>
+  );
+};
+
+startRouting();
+listen();
+const place = document.getElementById("app");
+if (place !== null) {
+  place.textContent = "";
+  render(<App />, place);
+}

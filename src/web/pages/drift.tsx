@@ -1,0 +1,167 @@
+// Web page: drift as a map of features × time; a cell opens the reference and current histogram with every statistic. Colour is never
+// alone: each state has its own sign, and every cell says itself in words.
+import { useState } from "preact/hooks";
+import type { DriftMap, FeatureDrift, HeatRow } from "../../../contracts/read.ts";
+import { num, toneOf, when, words } from "../parts/format.ts";
+import { Histograms } from "../parts/pictures.tsx";
+import { Card, Chip, Table } from "../parts/small.tsx";
+import { Show, useRead } from "../resource.tsx";
+
+interface Place {
+  readonly feature: string;
+  readonly window: string;
+}
+
+/** The page. */
+export const Drift = ({ model }: { model: string }) => {
+  const map = useRead<DriftMap>(`models/${encodeURIComponent(model)}/drift/map`);
+  const [picked, pick] = useState<Place | null>(null);
+  return (
+    <>
+      <h1 tabIndex={-1}>Drift</h1>
+      <Card title="Features × time" wide aside={<Legend />}>
+        <Show
+          of={map}
+          empty={{ when: ({ rows }) => rows.length === 0, say: "No window has been judged yet." }}
+        >
+          {(value) => <Map map={value} picked={picked} onPick={pick} />}
+        </Show>
+      </Card>
+      {picked === null ? (
+        <p class="empty">Pick a cell to see the feature's histograms and statistics in that window.</p>
+      ) : (
+        <Feature model={model} place={picked} />
+      )}
+    </>
+  );
+};
+
+const SIGNS: Readonly<Record<string, string>> = {
+  steady: "",
+  watch: "!",
+  breach: "✕",
+  insufficient: "…",
+  degenerate: "=",
+  broken: "?",
+  not_evaluated: "–",
+};
+
+const Legend = () => (
+  <p class="legend">
+    <i class="cell steady" /> steady <i class="cell watch">!</i> watch <i class="cell breach">✕</i> breach{" "}
+    <i class="cell insufficient">…</i> too few rows <i class="cell not_evaluated">–</i> not judged
+  </p>
+);
+
+const Map = (props: { map: DriftMap; picked: Place | null; onPick: (place: Place) => void }) => {
+  const { map, picked, onPick } = props;
+  const label = (window: string, i: number): string =>
+    i === 0 || when(window).slice(8, 10) === "01" || i === map.windows.length - 1
+      ? when(window).slice(5, 10)
+      : "";
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label="Drift by feature and window">
+      <table class="heat">
+        <caption class="heard">Drift by feature and window; each cell is a button</caption>
+        <thead>
+          <tr>
+            <th scope="col">Feature</th>
+            {map.windows.map((window, i) => (
+              <th scope="col" key={window} aria-label={when(window)}>
+                <span>{label(window, i)}</span>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {map.rows.map((row) => (
+            <HeatLine
+              key={`${row.subject}/${row.feature}`}
+              row={row}
+              windows={map.windows}
+              picked={picked}
+              onPick={onPick}
+            />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+};
+
+const HeatLine = (props: {
+  row: HeatRow;
+  windows: readonly string[];
+  picked: Place | null;
+  onPick: (place: Place) => void;
+}) => {
+  const { row, windows, picked, onPick } = props;
+  // Scores are looked at like a feature; other whole-window findings have no histogram.
+  const feature = row.subject === "feature" ? row.feature : row.subject === "prediction" ? "score" : null;
+  return (
+    <tr>
+      <th scope="row">{row.subject === "feature" ? row.feature : words(row.feature)}</th>
+      {windows.map((window) => {
+        const cell = row.cells.find((one) => one.window_start === window);
+        if (cell === undefined) return <td key={window} />;
+        const said = `${row.feature} ${when(window)}: ${words(cell.statistic)} ${num(cell.value)} against ${num(cell.threshold)}, ${words(cell.status)}`;
+        const depth =
+          cell.value === null || cell.threshold === null
+            ? 0
+            : Math.min(4, Math.floor((4 * Math.abs(cell.value)) / cell.threshold));
+        return (
+          <td key={window}>
+            <button
+              type="button"
+              class={`cell ${cell.status} depth${depth}`}
+              aria-label={said}
+              title={said}
+              aria-pressed={picked !== null && picked.feature === feature && picked.window === window}
+              disabled={feature === null}
+              onClick={() => feature !== null && onPick({ feature, window })}
+            >
+              {SIGNS[cell.status]}
+            </button>
+          </td>
+        );
+      })}
+    </tr>
+  );
+};
+
+const Feature = ({ model, place }: { model: string; place: Place }) => {
+  const path = `models/${encodeURIComponent(model)}/drift/features/${encodeURIComponent(place.feature)}?window_start=${place.window}`;
+  const found = useRead<FeatureDrift>(path);
+  return (
+    <Card title={`${place.feature}, ${when(place.window)}`} wide>
+      <Show of={found}>
+        {(feature) => (
+          <>
+            <Histograms bars={feature.bars} nReference={feature.n_reference} nCurrent={feature.n_current} />
+            <Table
+              caption="Statistics"
+              head={["Statistic", "Value", "Watch", "Breach", "p", "p adjusted", "Verdict"]}
+            >
+              {feature.statistics.map((row) => (
+                <tr key={row.statistic} class={toneOf(row.status)}>
+                  <th scope="row">{words(row.statistic)}</th>
+                  <td>
+                    {row.at_least ? "≥ " : ""}
+                    {num(row.value, 4)}
+                  </td>
+                  <td>{num(row.threshold_watch)}</td>
+                  <td>{num(row.threshold)}</td>
+                  <td>{num(row.p_value, 4)}</td>
+                  <td>{num(row.p_adjusted, 4)}</td>
+                  <td>
+                    <Chip word={row.status} label={words(row.status)} /> <small>{row.reason}</small>
+                  </td>
+                </tr>
+              ))}
+            </Table>
+          </>
+        )}
+      </Show>
+    </Card>
+  );
+};
