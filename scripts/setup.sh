@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 NODE_NEEDED="20.19"
 REDIS_NEEDED="7.0"
 # What the build is made of; a change in any of these builds anew.
-SOURCES=(src workers contracts bench scripts web package.json package-lock.json tsconfig.json tsconfig.build.json)
+SOURCES=(src workers contracts bench scripts package.json package-lock.json tsconfig.json tsconfig.build.json)
 BUILT=dist/.built-from
 
 say() { printf 'setup: %s\n' "$*" >&2; }

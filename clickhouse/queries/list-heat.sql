@@ -1,5 +1,5 @@
 -- list-heat: the judging statistic of every feature (and of scores, quality, volume) in every window of a span, one row a feature. Where
--- two versions served one window, the one with more rows speaks; rows without a threshold are shown elsewhere, not judged.
+-- two versions served one window, the one with more rows speaks; of a feature's quality the worst rate. Rows without a threshold judge nothing.
 -- params: model, size String, start, end DateTime64(3)
 -- caller: src/adapters/read-store.ts
 SELECT
@@ -37,8 +37,16 @@ FROM
         LIMIT 1 BY window_start, version, subject, feature, statistic
     )
     WHERE threshold IS NOT NULL
-    ORDER BY start_ms, subject, feature, if(subject = 'feature', '', statistic), n_current DESC
-    LIMIT 1 BY start_ms, subject, feature, if(subject = 'feature', '', statistic)
+    ORDER BY
+        start_ms,
+        subject,
+        feature,
+        if(feature = '', statistic, ''),
+        n_current DESC,
+        status IN ('breach', 'broken') DESC,
+        status = 'watch' DESC,
+        value / threshold DESC
+    LIMIT 1 BY start_ms, subject, feature, if(feature = '', statistic, '')
 )
 GROUP BY subject, name
 ORDER BY subject = 'feature' DESC, subject, name

@@ -40,7 +40,7 @@ const App = () => {
         ) : here.at === "overview" ? (
           <Overview models={models} />
         ) : (
-          <Page here={here} items={items} />
+          <Page here={here} items={items} now={models.value?.now ?? null} />
         )}
       </main>
     </>
@@ -58,7 +58,8 @@ const titleOf = (here: Route): string => {
   }
 };
 
-const Page = ({ here, items }: { here: Route; items: readonly ModelItem[] }) => {
+const Page = (props: { here: Route; items: readonly ModelItem[]; now: string | null }) => {
+  const { here, items, now } = props;
   switch (here.at) {
     case "overview":
       return null;
@@ -73,15 +74,22 @@ const Page = ({ here, items }: { here: Route; items: readonly ModelItem[] }) => 
           model={here.model}
           page={here.page}
           item={items.find(({ model }) => model === here.model)}
+          now={now}
         />
       );
   }
 };
 
-const ModelPage = ({ model, page, item }: { model: string; page: PageName; item: ModelItem | undefined }) => {
+const ModelPage = (props: {
+  model: string;
+  page: PageName;
+  item: ModelItem | undefined;
+  now: string | null;
+}) => {
+  const { model, page, item, now } = props;
   switch (page) {
     case "drift":
-      return <Drift model={model} />;
+      return <Drift model={model} now={now} />;
     case "performance":
       return <PerformanceOf model={model} promoted={item?.promoted ?? null} />;
     case "shadow":

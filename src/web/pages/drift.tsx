@@ -2,10 +2,12 @@
 // alone: each state has its own sign, and every cell says itself in words.
 import { useState } from "preact/hooks";
 import type { DriftMap, FeatureDrift, HeatRow } from "../../../contracts/read.ts";
-import { num, toneOf, when, words } from "../parts/format.ts";
+import { num, when, words } from "../parts/format.ts";
 import { Histograms } from "../parts/pictures.tsx";
-import { Card, Chip, Table } from "../parts/small.tsx";
+import { Card, Chip, Choice, Table } from "../parts/small.tsx";
 import { Show, useRead } from "../resource.tsx";
+
+const SPANS = ["30", "90", "180", "366"] as const;
 
 interface Place {
   readonly feature: string;
@@ -13,13 +15,25 @@ interface Place {
 }
 
 /** The page. */
-export const Drift = ({ model }: { model: string }) => {
-  const map = useRead<DriftMap>(`models/${encodeURIComponent(model)}/drift/map`);
+export const Drift = ({ model, now }: { model: string; now: string | null }) => {
+  const [days, setDays] = useState<(typeof SPANS)[number]>("30");
+  const fromMs = Date.parse(now ?? "") - Number(days) * 86_400_000;
+  const path = `models/${encodeURIComponent(model)}/drift/map?from=${new Date(Math.max(0, fromMs || 0)).toISOString()}`;
+  const map = useRead<DriftMap>(now === null ? null : path);
   const [picked, pick] = useState<Place | null>(null);
   return (
     <>
       <h1 tabIndex={-1}>Drift</h1>
-      <Card title="Features × time" wide aside={<Legend />}>
+      <Card
+        title="Features × time"
+        wide
+        aside={
+          <>
+            <Legend />
+            <Choice label="Days" value={days} options={SPANS} onPick={setDays} />
+          </>
+        }
+      >
         <Show
           of={map}
           empty={{ when: ({ rows }) => rows.length === 0, say: "No window has been judged yet." }}
@@ -59,6 +73,10 @@ const Map = (props: { map: DriftMap; picked: Place | null; onPick: (place: Place
     i === 0 || when(window).slice(8, 10) === "01" || i === map.windows.length - 1
       ? when(window).slice(5, 10)
       : "";
+  const isCalm = (row: HeatRow): boolean =>
+    row.subject === "quality" && row.cells.every(({ status }) => status === "steady");
+  const shown = map.rows.filter((row) => !isCalm(row));
+  const calm = map.rows.length - shown.length;
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Drift by feature and window">
       <table class="heat">
@@ -74,7 +92,7 @@ const Map = (props: { map: DriftMap; picked: Place | null; onPick: (place: Place
           </tr>
         </thead>
         <tbody>
-          {map.rows.map((row) => (
+          {shown.map((row) => (
             <HeatLine
               key={`${row.subject}/${row.feature}`}
               row={row}
@@ -85,8 +103,19 @@ const Map = (props: { map: DriftMap; picked: Place | null; onPick: (place: Place
           ))}
         </tbody>
       </table>
+      {calm > 0 && (
+        <p class="quiet">
+          Data quality (missing, unseen, out of range, invalid) was steady throughout for {calm} of its rows;
+          they are left out.
+        </p>
+      )}
     </div>
   );
+};
+
+const nameOf = ({ subject, feature }: HeatRow): string => {
+  if (subject === "feature") return feature;
+  return subject === "quality" && !feature.endsWith("_rate") ? `${feature}, quality` : words(feature);
 };
 
 const HeatLine = (props: {
@@ -100,7 +129,7 @@ const HeatLine = (props: {
   const feature = row.subject === "feature" ? row.feature : row.subject === "prediction" ? "score" : null;
   return (
     <tr>
-      <th scope="row">{row.subject === "feature" ? row.feature : words(row.feature)}</th>
+      <th scope="row">{nameOf(row)}</th>
       {windows.map((window) => {
         const cell = row.cells.find((one) => one.window_start === window);
         if (cell === undefined) return <td key={window} />;
@@ -143,7 +172,7 @@ const Feature = ({ model, place }: { model: string; place: Place }) => {
               head={["Statistic", "Value", "Watch", "Breach", "p", "p adjusted", "Verdict"]}
             >
               {feature.statistics.map((row) => (
-                <tr key={row.statistic} class={toneOf(row.status)}>
+                <tr key={row.statistic}>
                   <th scope="row">{words(row.statistic)}</th>
                   <td>
                     {row.at_least ? "≥ " : ""}

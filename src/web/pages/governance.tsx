@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import type { CommandItem, ModelItem } from "../../../contracts/read.ts";
 import type { CommandName } from "../../../contracts/governance.ts";
 import { Command, type Asked } from "../parts/command.tsx";
-import { when, words } from "../parts/format.ts";
+import { plain, when, words } from "../parts/format.ts";
 import { Card, Chip, Gates, Table } from "../parts/small.tsx";
 import { Show, useRead } from "../resource.tsx";
 import { pathOf } from "../route.ts";
@@ -104,7 +104,7 @@ const Actions = ({ value, onAsk }: { value: Answer; onAsk: (asked: Asked) => voi
   return (
     <Card title="Commands">
       <p class="quiet">
-        {value.outlook.next}{" "}
+        {plain(value.outlook.next)}{" "}
         {value.frozen === null ? "" : `Frozen by ${value.frozen.actor}: ${value.frozen.reason}`}
       </p>
       <div class="actions">

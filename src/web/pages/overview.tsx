@@ -1,6 +1,6 @@
 // Web page: every model at a glance: what serves, how far it is trusted, what was decided last, what comes next and why not yet.
 import type { AlertItem, ModelItem, ModelsAnswer } from "../../../contracts/read.ts";
-import { num, when } from "../parts/format.ts";
+import { num, plain, when } from "../parts/format.ts";
 import { Spark } from "../parts/pictures.tsx";
 import { Card, Chip, Fact } from "../parts/small.tsx";
 import { Show, useRead, type Resource } from "../resource.tsx";
@@ -61,6 +61,7 @@ const Model = ({ item }: { item: ModelItem }) => {
           <a href={page("drift")}>{num(item.trend.findLast((point) => point.breaches !== null)?.breaches)}</a>
         </Fact>
       </dl>
+      <small>Requests by window, the last thirty days</small>
       <Spark
         label={`Requests by window, newest ${newest?.volume ?? "unknown"}`}
         values={item.trend.map(({ volume }) => volume)}
@@ -70,19 +71,21 @@ const Model = ({ item }: { item: ModelItem }) => {
       ) : (
         <p class="decided">
           <Chip word={item.last_decision.action} />{" "}
-          <a href={pathOf({ at: "decision", id: item.last_decision.id })}>{item.last_decision.sentence}</a>{" "}
+          <a href={pathOf({ at: "decision", id: item.last_decision.id })}>
+            {plain(item.last_decision.sentence)}
+          </a>{" "}
           <small>{when(item.last_decision.window_end)}</small>
         </p>
       )}
       <div class="outlook">
         <h3>Next</h3>
-        <p>{item.outlook.next}</p>
+        <p>{plain(item.outlook.next)}</p>
         {item.outlook.why_not_yet.length > 0 && (
           <>
             <h3>Why not yet</h3>
             <ul>
               {item.outlook.why_not_yet.slice(0, 4).map((why) => (
-                <li key={why}>{why}</li>
+                <li key={why}>{plain(why)}</li>
               ))}
               {item.outlook.why_not_yet.length > 4 && (
                 <li>
@@ -108,7 +111,7 @@ const Alerts = () => {
               <li key={alert.id}>
                 <Chip word={alert.severity} />
                 <span>
-                  <a href={pathOf({ at: "decision", id: alert.decision_id })}>{alert.detail}</a>
+                  <a href={pathOf({ at: "decision", id: alert.decision_id })}>{plain(alert.detail)}</a>
                   <small>
                     {alert.model} · {when(alert.at)} · {deliveryOf(alert)}
                   </small>

@@ -41,14 +41,16 @@ export const Performance = ({
           {({ items }) => <Realised items={items} metric={metric} baseline={numberIn(baseline, metric)} />}
         </Show>
       </Card>
-      <Card title="Label coverage">
-        <Show of={all} empty={NOTHING}>
-          {({ items }) => <Coverage items={items.filter(({ kind }) => kind === "realised")} />}
-        </Show>
-      </Card>
-      <Card title={`Calibration of ${promoted ?? "nothing"}`}>
-        {promoted !== null && <Calibration base={base} version={promoted} />}
-      </Card>
+      <div class="pair">
+        <Card title="Label coverage">
+          <Show of={all} empty={NOTHING}>
+            {({ items }) => <Coverage items={items.filter(({ kind }) => kind === "realised")} />}
+          </Show>
+        </Card>
+        <Card title={`Calibration of ${promoted ?? "nothing"}`}>
+          {promoted !== null && <Calibration base={base} version={promoted} />}
+        </Card>
+      </div>
       <Card title="Segments" wide>
         <Show
           of={segments}

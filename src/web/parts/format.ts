@@ -15,6 +15,10 @@ export const when = (iso: string | null | undefined): string => {
   return iso.endsWith("T00:00:00.000Z") ? iso.slice(0, 10) : `${iso.slice(0, 10)} ${iso.slice(11, 16)}`;
 };
 
+/** Instants inside a sentence, as people read them. */
+export const plain = (text: string): string =>
+  text.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (iso) => when(new Date(iso).toISOString()));
+
 export const short = (digest: string): string => digest.slice(0, 10);
 
 /** `roc_auc` as `ROC AUC`, `late_rows` as `late rows`. */
@@ -35,6 +39,8 @@ const NAMES: Readonly<Record<string, string>> = {
   psi_10: "PSI",
   ks_d: "KS distance",
   w1_over_refstd: "W1 / ref. sd",
+  score_psi_10: "Score PSI",
+  score_ks_d: "Score KS",
 };
 
 /** Tone of a state, action, status or severity: colour never stands alone, the word is always beside it. */

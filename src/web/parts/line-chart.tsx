@@ -151,11 +151,16 @@ const optionsOf = (
     series,
     bands,
     axes: [
-      axis,
+      { ...axis, incrs: DAYS, values: (_chart, splits) => splits.map(dayText) },
       { ...axis, size: 64, values: (_chart, ticks) => ticks.map((tick) => axisText(tick, by.digits)) },
     ],
   };
 };
+
+/** Windows are days or longer where decisions are taken; ticks stand on whole days. */
+const DAYS = [1, 2, 7, 14, 28, 56, 91, 182, 364].map((days) => days * 86_400);
+
+const dayText = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(5, 10);
 
 /** Ticks keep the digits that tell them apart. */
 const axisText = (value: number, digits: number): string =>

@@ -8,7 +8,10 @@ const share = (part: number, whole: number): number => (whole === 0 ? 0 : part /
 
 /** Reference (outline) and current (filled) shares, bar by bar. */
 export const Histograms = (props: { bars: readonly Bar[]; nReference: number; nCurrent: number }) => {
-  const { bars, nReference, nCurrent } = props;
+  const { nReference, nCurrent } = props;
+  // The many rare values together would dwarf every bar: they are told in words.
+  const rest = props.bars.find((bar) => bar.kind === "other" && bar.label.endsWith(" more"));
+  const bars = props.bars.filter((bar) => bar !== rest);
   const most = Math.max(
     ...bars.map((bar) => Math.max(share(bar.reference, nReference), share(bar.current, nCurrent))),
     1e-9,
@@ -54,10 +57,16 @@ export const Histograms = (props: { bars: readonly Bar[]; nReference: number; nC
         <span>{bars[0]?.label}</span>
         <span>{bars.at(-1)?.label}</span>
       </p>
+      {rest !== undefined && (
+        <p class="quiet">
+          {rest.label} values together: {percent(share(rest.reference, nReference))} before,{" "}
+          {percent(share(rest.current, nCurrent))} now.
+        </p>
+      )}
       <details>
         <summary>Numbers</summary>
         <Table caption="Shares by value" head={["Value", "Reference", "Current", "Change"]}>
-          {bars.map((bar) => (
+          {props.bars.map((bar) => (
             <tr key={bar.label}>
               <th scope="row">{bar.label}</th>
               <td>{percent(share(bar.reference, nReference))}</td>
