@@ -171,7 +171,7 @@ const partsOf = (job: TrainJob): Parts => {
   const sets =
     job.split === "random"
       ? randomSplit(matrix.rows, job.seed, fractions)
-      : temporalSplit(matrix.rows, job.timesMs, fractions);
+      : temporalSplit(matrix.rows, job.timesMs, fractions, job.seed);
   const timesOf = (ids: Uint32Array): Float64Array | null =>
     job.timesMs === null ? null : Float64Array.from(ids, (id) => job.timesMs?.[id] ?? 0);
   return {
