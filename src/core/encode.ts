@@ -149,7 +149,7 @@ const freezeFeature = (feature: string, spec: FeatureSpec, column: Column): Feat
 };
 
 const freezeContinuous = (feature: string, column: Float64Array): ContinuousEncoding => {
-  const sorted = new Float32Array(column).filter((v) => !Number.isNaN(v)).sort();
+  const sorted = inOrder(column);
   const { mean, sd } = moments(feature, sorted);
   const low = sorted[0] ?? 0;
   const edges = innerEdges(sorted);
@@ -163,6 +163,22 @@ const freezeContinuous = (feature: string, column: Float64Array): ContinuousEnco
     mean,
     sd,
   };
+};
+
+/** The values that are there, as float32 and ascending; a column that is in order already is not sorted again. */
+const inOrder = (column: Float64Array): Float32Array => {
+  const values = new Float32Array(column.length);
+  let n = 0;
+  let ascending = true;
+  for (let row = 0; row < column.length; row++) {
+    const value = column[row] ?? NaN;
+    if (Number.isNaN(value)) continue;
+    values[n] = value;
+    if (n > 0 && (values[n - 1] ?? 0) > (values[n] ?? 0)) ascending = false;
+    n++;
+  }
+  const there = values.subarray(0, n);
+  return ascending ? there : there.sort();
 };
 
 /** Each distinct value its own bin where they fit; otherwise the values at the 1/230 … 230/230 quantiles, each once. */
@@ -199,11 +215,17 @@ const binMeans = (sorted: Float32Array, edges: readonly number[]): number[] => {
 const moments = (feature: string, values: Float64Array | Float32Array): { mean: number; sd: number } => {
   let n = 0;
   let sum = 0;
-  for (const value of values) if (!Number.isNaN(value)) (n++, (sum += value));
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row] ?? NaN;
+    if (!Number.isNaN(value)) (n++, (sum += value));
+  }
   if (n === 0) throw new RangeError(`${feature}: no reference value to freeze an encoding on`);
   const mean = sum / n;
   let squares = 0;
-  for (const value of values) if (!Number.isNaN(value)) squares += (value - mean) ** 2;
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row] ?? NaN;
+    if (!Number.isNaN(value)) squares += (value - mean) * (value - mean);
+  }
   return { mean: Math.fround(mean) + 0, sd: Math.fround(Math.sqrt(squares / n)) };
 };
 

@@ -9,7 +9,7 @@ import type { Divergence } from "./divergence.ts";
 import { twoProportion } from "./distributions.ts";
 import { areCounts, totalOf } from "./histogram.ts";
 import type { Counts } from "./histogram.ts";
-import { ksExact, w1Exact } from "./samples.ts";
+import { ksAndW1Exact } from "./samples.ts";
 
 /**
  * One feature's counts. Null reference: there is none; null current: it could not be read. `samples` make KS and W1 exact, and so does
@@ -174,10 +174,8 @@ export function measureExactly(
   reference: Float64Array,
   current: Float64Array,
 ): NonNullable<FeatureEvidence["exact"]> {
-  return {
-    ks: ksExact(reference, current),
-    w1OverRefstd: w1Exact(reference, current)?.value ?? null,
-  };
+  const exact = ksAndW1Exact(reference, current);
+  return { ks: exact?.ks ?? null, w1OverRefstd: exact?.w1.value ?? null };
 }
 
 /**

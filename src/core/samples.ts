@@ -13,19 +13,34 @@ export function ksExact(
   current: Float64Array,
 ): { d: number; p: number; method: "exact" | "asymptotic" } | null {
   if (reference.length === 0 || current.length === 0) return null;
-  let widest = 0;
-  walk(reference, current, (belowReference, belowCurrent) => {
-    const gap = Math.abs(belowReference * current.length - belowCurrent * reference.length);
-    widest = Math.max(widest, gap);
-  });
+  const { widest } = walk(reference, current);
   const n = reference.length;
   const m = current.length;
+  return { d: widest / (n * m), ...ksTail(widest, n, m) };
+}
+
+/** Exact KS and W1 of raw values in one pass over both. */
+export function ksAndW1Exact(
+  reference: Float64Array,
+  current: Float64Array,
+): { ks: NonNullable<ReturnType<typeof ksExact>>; w1: NonNullable<ReturnType<typeof w1Exact>> } | null {
+  if (reference.length === 0 || current.length === 0) return null;
+  const { widest, apart } = walk(reference, current);
+  const d = widest / (reference.length * current.length);
+  const sd = Math.sqrt(populationVariance(reference));
+  return {
+    ks: { d, ...ksTail(widest, reference.length, current.length) },
+    w1: { w1: apart, value: sd > 0 ? apart / sd : null },
+  };
+}
+
+function ksTail(widest: number, n: number, m: number): { p: number; method: "exact" | "asymptotic" } {
   const d = widest / (n * m);
   if (n * m <= EXACT_CELLS_MAX) {
     const p = exactTail(widest, n, m);
-    if (p >= EXACT_TAIL_MIN) return { d, p, method: "exact" };
+    if (p >= EXACT_TAIL_MIN) return { p, method: "exact" };
   }
-  return { d, p: kolmogorovSf(d * Math.sqrt((n * m) / (n + m))), method: "asymptotic" };
+  return { p: kolmogorovSf(d * Math.sqrt((n * m) / (n + m))), method: "asymptotic" };
 }
 
 /**
@@ -51,10 +66,7 @@ export function w1Exact(
   current: Float64Array,
 ): { w1: number; value: number | null } | null {
   if (reference.length === 0 || current.length === 0) return null;
-  let apart = 0;
-  walk(reference, current, (belowReference, belowCurrent, width) => {
-    apart += Math.abs(belowReference / reference.length - belowCurrent / current.length) * width;
-  });
+  const { apart } = walk(reference, current);
   const sd = Math.sqrt(populationVariance(reference));
   return { w1: apart, value: sd > 0 ? apart / sd : null };
 }
@@ -89,24 +101,26 @@ export function psiZeroFilled(reference: readonly number[], current: readonly nu
   return r.reduce((sum, share, i) => sum + (share - (c[i] ?? NaN)) * Math.log(share / (c[i] ?? NaN)), 0);
 }
 
-/** Visits each distinct value of both samples in order: rows at or below it on each side, and the distance to the next value. */
-function walk(
-  reference: Float64Array,
-  current: Float64Array,
-  visit: (belowReference: number, belowCurrent: number, width: number) => void,
-): void {
+/**
+ * Goes once through the distinct values of both samples in order: the widest gap between the cumulative counts (times both
+ * lengths, so that it is whole) and the area between the cumulative shares.
+ */
+function walk(reference: Float64Array, current: Float64Array): { widest: number; apart: number } {
   const a = ascending(reference);
   const b = ascending(current);
-  let i = 0;
-  let j = 0;
-  while (i < a.length || j < b.length) {
-    const value = Math.min(a[i] ?? Infinity, b[j] ?? Infinity);
+  const [n, m] = [a.length, b.length];
+  let [i, j, widest, apart] = [0, 0, 0, 0];
+  let value = Math.min(a[0] ?? Infinity, b[0] ?? Infinity);
+  while (i < n || j < m) {
     if (!Number.isFinite(value)) throw new RangeError("samples must be finite numbers");
-    while (i < a.length && a[i] === value) i++;
-    while (j < b.length && b[j] === value) j++;
-    const next = Math.min(a[i] ?? Infinity, b[j] ?? Infinity);
-    visit(i, j, Number.isFinite(next) ? next - value : 0);
+    while (i < n && a[i] === value) i++;
+    while (j < m && b[j] === value) j++;
+    const next = Math.min(i < n ? (a[i] ?? NaN) : Infinity, j < m ? (b[j] ?? NaN) : Infinity);
+    widest = Math.max(widest, Math.abs(i * m - j * n));
+    if (i < n || j < m) apart += Math.abs(i / n - j / m) * (next - value);
+    value = next;
   }
+  return { widest, apart };
 }
 
 /** The values in order; an array that is in order already is used as it is, neither copied nor sorted. */
@@ -117,8 +131,12 @@ function ascending(values: Float64Array): Float64Array {
 }
 
 function populationVariance(values: Float64Array): number {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] ?? NaN;
+  const mean = sum / values.length;
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) squares += ((values[i] ?? NaN) - mean) ** 2;
+  return squares / values.length;
 }
 
 function extent(values: Float64Array, [low, high]: readonly [number, number]): readonly [number, number] {

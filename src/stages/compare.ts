@@ -28,8 +28,8 @@ export const compare = async (job: {
   const names = Object.keys(contract.features);
   const same = reference.digest === current.digest;
   const fetch = async (name: string) => {
-    const before = await reference.column(name);
-    return { before, after: same ? before : await current.column(name) };
+    const [before, after] = await Promise.all([reference.column(name), same ? null : current.column(name)]);
+    return { before, after: same ? before : after };
   };
   const features = [];
   let next = names[0] === undefined ? null : fetch(names[0]);
