@@ -67,6 +67,15 @@ export const Policy = z.strictObject({
     profile: z.enum(["governance", "psi", "evidently_auto", "ks_p", "thresholds"]),
     /** The budget in an operator's words: at most so many false alarms a model in so many days. */
     budget: z.strictObject({ false_alarms: z.number().positive(), per_days: z.number().positive() }),
+    /** Thresholds of the profile replaced by calibrated ones (`policy calibrate`); left out, the profile's own stand. */
+    thresholds: z
+      .partialRecord(
+        z.enum(["psi_10", "ks_d", "js_distance_natural", "w1_over_refstd", "score_psi_10", "score_ks_d"]),
+        z
+          .strictObject({ watch: z.number().positive(), breach: z.number().positive() })
+          .refine(({ watch, breach }) => watch <= breach, "watch lies above breach"),
+      )
+      .optional(),
     /** Consecutive windows before a verdict becomes the decision. */
     persistence: z.strictObject({ required: z.int().min(1), recommended: z.int().min(1) }),
     quarantine: z.strictObject({

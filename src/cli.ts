@@ -3,9 +3,11 @@
 // Exit 0 done, 1 refused or failed with the reason on stderr, 2 usage.
 import { Command, CommanderError } from "commander";
 import { register as audit } from "./commands/audit.ts";
+import { register as backtest } from "./commands/backtest.ts";
 import { register as clickhouse } from "./commands/clickhouse.ts";
 import { register as contract } from "./commands/contract.ts";
 import { register as data } from "./commands/data.ts";
+import { register as decisions } from "./commands/decisions.ts";
 import { register as demo } from "./commands/demo.ts";
 import { register as drift } from "./commands/drift.ts";
 import { register as evaluate } from "./commands/evaluate.ts";
@@ -35,6 +37,8 @@ const COMMANDS = [
   drift,
   models,
   governance,
+  decisions,
+  backtest,
   audit,
   policy,
   simulate,

@@ -103,6 +103,14 @@ export const wireReading = (stores: Stores, newId: () => string) => {
       lists: createReadStore(stores.clickhouse),
       measures: stores.measures,
       decisions: stores.decisions,
+      traffic: stores.traffic,
+      snapshots: stores.snapshots,
+      simulation: {
+        windows: config.service.windows,
+        clock: config.service.clock,
+        training: config.service.training,
+      },
+      policy: (): ReadyPolicy => loadPolicy(config),
       audit: { ...ledger.evidence(), checkpoints: checkpoints.all },
       files: createWebFiles(path.join(projectRoot(), "dist", "web")),
       jobs: createJobBoard(queues.queues, "/jobs"),
@@ -151,8 +159,14 @@ export const loadPolicy = (config: Config): ReadyPolicy => {
   );
 };
 
-/** The drift profile a policy names, with the policy's own false-alarm budget where the profile spends one. */
-export const driftProfile = (policy: ReadyPolicy): DriftProfile => {
-  const profile: DriftProfile = DRIFT_PROFILES[policy.drift.profile];
-  return typeof profile.alpha === "number" ? profile : { ...profile, alpha: policy.drift.budget };
+/** The drift profile a policy names, with the policy's own thresholds, and its false-alarm budget where the profile spends one. */
+export const driftProfile = ({ drift }: Pick<ReadyPolicy, "drift">): DriftProfile => {
+  const profile: DriftProfile = DRIFT_PROFILES[drift.profile];
+  const own: Readonly<Record<string, { watch: number; breach: number } | undefined>> = drift.thresholds ?? {};
+  return {
+    ...profile,
+    alpha: typeof profile.alpha === "number" ? profile.alpha : drift.budget,
+    features: profile.features.map((rule) => ({ ...rule, ...own[rule.statistic] })),
+    prediction: profile.prediction.map((rule) => ({ ...rule, ...own[rule.statistic] })),
+  };
 };

@@ -1,64 +1,33 @@
-// Stage: decide. Gathers the evidence of the oldest undecided window of each model, asks the policy, keeps the decision with
-// everything a replay needs. Idempotent: the decision's id is the hash of its inputs, and a window is decided once the one before
-// it was executed, so that each decision sees the state the last one left. It moves nothing itself.
-import type { ServiceConfig } from "../contracts/config.ts";
-import type { Evidence, Paired } from "../contracts/evidence.ts";
-import type { ModelState, Quarantine } from "../contracts/governance.ts";
-import { ALL, type Snapshot, type WindowFlag } from "../contracts/snapshot.ts";
+// Stage: decide. Asks the policy about the oldest undecided window of each model and keeps the decision with everything a replay
+// needs. Idempotent: the decision's id is the hash of its inputs, and a window is decided once the one before it was
+// executed, so that each decision sees the state the last one left. It moves nothing itself.
+import type { ModelState } from "../contracts/governance.ts";
 import { canonicalJson } from "../src/core/canonical.ts";
 import { decide as decideByPolicy, emptyMemory, inputsOf } from "../src/core/decide.ts";
 import { durationMs } from "../src/core/duration.ts";
+import { policyJson } from "../src/core/policy.ts";
+import { isoOf } from "../src/core/time.ts";
+import type { KeepsDecisions, KeepsLedger, Log } from "../src/ports.ts";
 import {
-  maturedWindows,
-  outsideQuarantine,
-  pairedOf,
-  realisedOf,
-  roundedDrift,
-  withCycles,
-} from "../src/core/evidence.ts";
-import { policyJson, type ReadyPolicy } from "../src/core/policy.ts";
-import { isoOf, windowStart } from "../src/core/time.ts";
-import { compareVersions } from "../src/core/version.ts";
-import type {
-  Bundle,
-  KeepsDecisions,
-  KeepsLedger,
-  KeepsMeasures,
-  KeepsSnapshots,
-  Log,
-  ReadsRegistry,
-  ReadsTraffic,
-} from "../src/ports.ts";
+  gatherEvidence,
+  nextWindow,
+  type DecisionWindow,
+  type EvidenceOptions,
+  type EvidencePorts,
+} from "../src/stages/evidence.ts";
 
-export interface DecidePorts {
-  readonly traffic: Pick<ReadsTraffic, "models">;
-  readonly snapshots: Pick<KeepsSnapshots, "latest">;
-  readonly measures: KeepsMeasures;
+export interface DecidePorts extends EvidencePorts {
   readonly decisions: KeepsDecisions;
   readonly ledger: Pick<KeepsLedger, "state">;
-  readonly registry: ReadsRegistry;
   readonly log: Log;
-}
-
-export interface DecideOptions {
-  readonly windows: ServiceConfig["windows"];
-  readonly clock: ServiceConfig["clock"];
-  readonly training: ServiceConfig["training"];
-  readonly policy: ReadyPolicy;
-}
-
-interface Window {
-  readonly model: string;
-  readonly startMs: number;
-  readonly endMs: number;
-  /** As of when evidence is read: the window's end and the lateness, whatever the wall says. */
-  readonly nowMs: number;
+  /** Where the fault suite may end the process. */
+  readonly failpoint?: (name: "before_decision" | "after_decision", action: string) => void;
 }
 
 /** Decides at most one window a model; answers how many were decided and whether more are due once these are executed. */
 export const decide = async (
   ports: DecidePorts,
-  options: DecideOptions,
+  options: EvidenceOptions,
   throughMs: number,
 ): Promise<{ decided: number; more: boolean }> => {
   const sizeMs = durationMs(options.windows.decide);
@@ -67,9 +36,11 @@ export const decide = async (
   const { models } = await ports.ledger.state();
   for (const { model, firstMs } of await ports.traffic.models()) {
     const governance = models[model];
-    if (governance?.promoted == null) continue;
+    if (governance === undefined || governance.promoted === null) continue;
     const window = await dueWindow(ports, options, { model, firstMs, governance, throughMs });
-    if (window === null) continue;
+    // A decision that waits to be carried out stands before the next: there may be more afterwards.
+    more ||= window === "waits";
+    if (window === null || window === "waits") continue;
     await decideWindow(ports, options, window, governance);
     decided += 1;
     more ||= window.endMs + sizeMs <= throughMs;
@@ -77,34 +48,32 @@ export const decide = async (
   return { decided, more };
 };
 
-/** The window after the last decided one, if it has closed and the last decision was carried out. */
+/** The next window, if it has closed and the decision before it was carried out. */
 const dueWindow = async (
   ports: DecidePorts,
-  { windows }: DecideOptions,
+  { windows }: EvidenceOptions,
   by: { model: string; firstMs: number; governance: ModelState; throughMs: number },
-): Promise<Window | null> => {
-  const sizeMs = durationMs(windows.decide);
+): Promise<DecisionWindow | "waits" | null> => {
   const last = await ports.decisions.last(by.model);
-  const lastEnd = last === null ? null : Date.parse(last.decision.window_end);
   const executed = by.governance.executedThrough;
-  if (lastEnd !== null && (executed === null || Date.parse(executed) < lastEnd)) return null;
-  const startMs = lastEnd ?? windowStart(by.firstMs, sizeMs);
-  const endMs = startMs + sizeMs;
-  return endMs > by.throughMs
-    ? null
-    : { model: by.model, startMs, endMs, nowMs: endMs + durationMs(windows.allowed_lateness) };
+  const lastEnd = last === null ? null : Date.parse(last.decision.window_end);
+  if (lastEnd !== null && (executed === null || Date.parse(executed) < lastEnd)) return "waits";
+  const window = await nextWindow(ports, windows, by);
+  return window.endMs > by.throughMs ? null : window;
 };
 
 const decideWindow = async (
   ports: DecidePorts,
-  options: DecideOptions,
-  window: Window,
+  options: EvidenceOptions,
+  window: DecisionWindow,
   governance: ModelState,
 ): Promise<void> => {
   const last = await ports.decisions.last(window.model);
   const memory = last?.memory ?? emptyMemory();
-  const evidence = await gather(ports, options, window, governance);
+  const evidence = await gatherEvidence(ports, options, window, governance);
   const result = decideByPolicy({ evidence, memory, governance, policy: options.policy });
+  const { action, rule, sentence } = result.decision;
+  ports.failpoint?.("before_decision", action);
   await ports.decisions.keep({
     decision: result.decision,
     decisionJson: canonicalJson(result.decision),
@@ -113,217 +82,6 @@ const decideWindow = async (
     inputsJson: inputsOf({ evidence, memory, governance }),
     policyJson: policyJson(options.policy),
   });
-  const { action, rule, sentence } = result.decision;
+  ports.failpoint?.("after_decision", action);
   ports.log.info({ model: window.model, window: isoOf(window.startMs), action, rule }, sentence);
-};
-
-/** Loads all a decision may look at. What cannot be loaded is named in `faults`, and the decision fails closed on it. */
-const gather = async (
-  ports: DecidePorts,
-  options: DecideOptions,
-  window: Window,
-  governance: ModelState,
-): Promise<Evidence> => {
-  const { model } = window;
-  const size = options.windows.decide;
-  const production = await ports.registry.bundle(model, governance.promoted ?? "");
-  const contract = production.preprocessor.contract.definition;
-  const horizonMs = durationMs(contract.label_maturity.horizon);
-  const span = { startMs: window.startMs, endMs: window.endMs };
-  const [snapshots, drift, performance, trust] = await Promise.all([
-    ports.snapshots.latest({ model, size, span }),
-    driftOf(ports, options, window, governance),
-    performanceOf(ports, options, window, governance),
-    ports.measures.trust({ model, size, windowStartMs: window.startMs }),
-  ]);
-  const shadow = (version: string | null, since: string | null) =>
-    version === null || since === null
-      ? null
-      : shadowOf(ports, options, window, { governance, production, version, since, horizonMs });
-  const [candidate, standby] = await Promise.all([
-    shadow(governance.candidate, recordOf(governance, governance.candidate)?.shadowSince ?? null),
-    shadow(governance.standby, recordOf(governance, governance.standby)?.since ?? null),
-  ]);
-  const mine = snapshots.filter((s) => s.role === "production");
-  return {
-    v: 1,
-    model,
-    now: isoOf(window.nowMs),
-    clock: options.clock,
-    window: {
-      size,
-      start: isoOf(window.startMs),
-      end: isoOf(window.endMs),
-      snapshots: snapshots.map(({ version, role, revision, digest }) => ({
-        version,
-        role,
-        revision,
-        digest,
-      })),
-      volume: total(mine, (s) => s.volume),
-      ok: total(mine, (s) => s.ok),
-      invalid: total(mine, (s) => s.invalid),
-      flags: flagsOf(mine),
-    },
-    drift: drift.rows,
-    performance: performance.newest,
-    performance_span: performance.span,
-    estimated: performance.estimated,
-    trust: trust === null ? null : Math.round(trust * 1e9) / 1e9,
-    baseline: recordOf(governance, governance.promoted)?.baseline ?? null,
-    matured_windows: maturedWindows(governance.quarantines, drift.since, {
-      nowMs: window.nowMs,
-      sizeMs: window.endMs - window.startMs,
-      horizonMs,
-    }),
-    trainable_rows: performance.trainable,
-    candidate,
-    standby,
-    waiting: waitingOf(governance),
-    faults: [],
-  };
-};
-
-const recordOf = (governance: ModelState, version: string | null) =>
-  version === null ? undefined : governance.versions[version];
-
-const total = (snapshots: readonly Snapshot[], pick: (s: Snapshot) => number): number =>
-  snapshots.reduce((sum, s) => sum + pick(s), 0);
-
-const flagsOf = (snapshots: readonly Snapshot[]): WindowFlag[] => {
-  const flags = [...new Set(snapshots.flatMap((s) => s.flags))].sort();
-  return total(snapshots, (s) => s.volume) === 0 ? [...flags, "empty"] : flags;
-};
-
-/** The newest version still waiting to shadow. */
-const waitingOf = (governance: ModelState): string | null =>
-  Object.values(governance.versions)
-    .filter((record) => record.state === "TRAINING")
-    .map((record) => record.version)
-    .sort(compareVersions)
-    .at(-1) ?? null;
-
-/** Drift of the window by the serving version's snapshot, longer cycles included, and of all windows since the oldest open quarantine. */
-const driftOf = async (
-  ports: DecidePorts,
-  options: DecideOptions,
-  window: Window,
-  governance: ModelState,
-) => {
-  const { model } = window;
-  const size = options.windows.decide;
-  const open = governance.quarantines
-    .filter((q) => q.kind === "drift" && !q.released)
-    .map((q) => Date.parse(q.windowStart));
-  const sinceMs = Math.min(window.startMs, ...open);
-  const since = await ports.measures.drift({ model, size, span: { startMs: sinceMs, endMs: window.endMs } });
-  const own = since.filter((r) => r.windowStartMs === window.startMs);
-  const serving = own.find((r) => r.version === governance.promoted) ?? own[0];
-  const longer = await Promise.all(
-    options.windows.sizes
-      .filter((other) => durationMs(other) > durationMs(size) && window.endMs % durationMs(other) === 0)
-      .map((other) =>
-        ports.measures.drift({
-          model,
-          size: other,
-          span: { startMs: window.endMs - durationMs(other), endMs: window.endMs },
-        }),
-      ),
-  );
-  const cycles = longer.flat().flatMap((r) => r.rows);
-  return { rows: roundedDrift(withCycles(serving?.rows ?? [], cycles)), since };
-};
-
-const performanceOf = async (
-  ports: DecidePorts,
-  options: DecideOptions,
-  window: Window,
-  governance: ModelState,
-) => {
-  const { model } = window;
-  const size = options.windows.decide;
-  const reachMs = Math.max(durationMs(options.policy.performance.span), durationMs(options.training.span));
-  const rows = (
-    await ports.measures.performance({
-      model,
-      size,
-      span: { startMs: window.endMs - reachMs, endMs: window.endMs },
-    })
-  ).filter((row) => row.role === "production" && row.scope === ALL && row.maturedAtMs <= window.nowMs);
-  const realised = outsideQuarantine(
-    rows.filter((row) => row.kind === "realised"),
-    governance.quarantines,
-  );
-  const serving = realised
-    .filter((row) => row.version === governance.promoted)
-    .sort((a, b) => b.windowStartMs - a.windowStartMs);
-  const newest = serving[0];
-  const inSpan = serving.filter(
-    (row) => row.windowStartMs >= window.endMs - durationMs(options.policy.performance.span),
-  );
-  const span = realisedOf(inSpan);
-  const newestSum = newest === undefined ? null : realisedOf([newest]);
-  const estimate = rows.find(
-    (row) =>
-      row.kind === "estimated" && row.windowStartMs === window.startMs && row.version === governance.promoted,
-  );
-  const round = (value: number | null) => (value === null ? null : Math.round(value * 1e9) / 1e9);
-  return {
-    newest:
-      newest === undefined || newestSum === null
-        ? null
-        : {
-            window_start: isoOf(newest.windowStartMs),
-            window_end: isoOf(newest.windowStartMs + durationMs(size)),
-            ...newestSum,
-          },
-    span: span === null ? null : { windows: inSpan.length, ...span },
-    estimated:
-      estimate === undefined
-        ? null
-        : {
-            accuracy: round(estimate.metrics.accuracy),
-            f1: round(estimate.metrics.f1),
-            valid: estimate.valid,
-            reason: estimate.detail,
-          },
-    trainable: realised
-      .filter((row) => row.windowStartMs >= window.endMs - durationMs(options.training.span))
-      .reduce((sum, row) => sum + row.labelled, 0),
-  };
-};
-
-const shadowOf = async (
-  ports: DecidePorts,
-  options: DecideOptions,
-  window: Window,
-  by: { governance: ModelState; production: Bundle; version: string; since: string; horizonMs: number },
-): Promise<Paired> => {
-  const { governance, production, version, since } = by;
-  const size = options.windows.decide;
-  const sizeMs = durationMs(size);
-  const quarantines: readonly Quarantine[] = governance.quarantines;
-  // Only whole windows: in the one in which it began to shadow, earlier requests had no twin through no fault of its own.
-  const startMs = Math.ceil(Date.parse(since) / sizeMs) * sizeMs;
-  const span = { startMs: Math.min(startMs, window.endMs), endMs: window.endMs };
-  const stored = await ports.measures.pairs({ model: window.model, size, version, span });
-  const rows = outsideQuarantine(stored, quarantines).filter(
-    (row) =>
-      row.productionVersion === production.metadata.version &&
-      row.windowStartMs + sizeMs + by.horizonMs <= window.nowMs,
-  );
-  return pairedOf(
-    {
-      version,
-      digest: governance.versions[version]?.digest ?? "",
-      productionVersion: production.metadata.version,
-      productionDigest: production.metadata.model_digest,
-      productionThreshold: production.metadata.threshold,
-      since,
-      wealth:
-        options.policy.candidate.evidence.method === "row_tempered" ||
-        options.policy.watch.harm.method === "row_tempered",
-    },
-    rows,
-  );
 };

@@ -14,7 +14,6 @@ import type { ReadyPolicy } from "../src/core/policy.ts";
 import { watchIsOver } from "../src/core/watch.ts";
 import { isoOf } from "../src/core/time.ts";
 import type {
-  DecisionRecord,
   EnqueuesWork,
   KeepsDecisions,
   KeepsLedger,
@@ -34,7 +33,12 @@ export interface ExecutePorts {
   /** Signs what is sealed, now and then. */
   readonly checkpoint: (sealed: { seq: number; generation: number }) => Promise<void>;
   readonly log: Log;
+  /** Where the fault suite may end the process; about a decision's action or a command. */
+  readonly failpoint?: (name: ExecuteGap, about: string) => void;
 }
+
+/** The commit gaps of a move, in order. */
+export type ExecuteGap = "before_append" | "after_append" | "after_seal" | "after_checkpoint";
 
 export interface ExecuteOptions {
   readonly policy: ReadyPolicy;
@@ -52,13 +56,16 @@ export const execute = async (ports: ExecutePorts, options: ExecuteOptions): Pro
   const before = (await ports.ledger.state()).generation;
   await registerBundles(ports);
   const { models } = await ports.ledger.state();
+  const moved: string[] = [];
   for (const model of Object.keys(models)) {
-    await executeCommands(ports, options, model);
-    await executeDecisions(ports, options, model);
+    moved.push(...(await executeCommands(ports, options, model)));
+    moved.push(...(await executeDecisions(ports, options, model)));
     await endWatch(ports, options, model);
   }
   const sealed = await ports.ledger.seal();
+  for (const about of moved) ports.failpoint?.("after_seal", about);
   await ports.checkpoint(sealed);
+  for (const about of moved) ports.failpoint?.("after_checkpoint", about);
   await startTrainings(ports);
   return sealed.generation !== before;
 };
@@ -89,7 +96,7 @@ const registerBundles = async (ports: ExecutePorts): Promise<void> => {
       if (models[model]?.versions[version] !== undefined) continue;
       const { metadata } = await ports.registry.bundle(model, version);
       // A retrained version is entered together with the end of its training, in one entry, by the retrain stage.
-      if (metadata.provenance.source === "production" && models[model]?.training != null) continue;
+      if (metadata.provenance.source === "production" && (models[model]?.training ?? null) !== null) continue;
       const atMs = await ports.now();
       await append(
         ports,
@@ -110,15 +117,17 @@ const registerBundles = async (ports: ExecutePorts): Promise<void> => {
   }
 };
 
+/** Answers the commands that were looked at. */
 const executeCommands = async (
   ports: ExecutePorts,
   options: ExecuteOptions,
   model: string,
-): Promise<void> => {
+): Promise<readonly string[]> => {
   const pending = modelOf(await ports.ledger.state(), model).commands.filter((c) => c.status === "pending");
-  for (const { commandId } of pending) {
+  for (const { commandId, command: about } of pending) {
     const atMs = await ports.now();
     const discretion = await discretionOf(ports, options, model, atMs);
+    ports.failpoint?.("before_append", about);
     await append(ports, model, { actor: "executor", reason: `command ${commandId}`, atMs }, (state) => {
       const command = state.commands.find((c) => c.commandId === commandId);
       if (command === undefined) return [];
@@ -130,14 +139,17 @@ const executeCommands = async (
         );
       return plan.events;
     });
+    ports.failpoint?.("after_append", about);
   }
+  return pending.map(({ command }) => command);
 };
 
+/** Answers the actions that were carried out. */
 const executeDecisions = async (
   ports: ExecutePorts,
   options: ExecuteOptions,
   model: string,
-): Promise<void> => {
+): Promise<readonly string[]> => {
   const through = modelOf(await ports.ledger.state(), model).executedThrough;
   const due = await ports.decisions.after(
     model,
@@ -149,12 +161,15 @@ const executeDecisions = async (
     const atMs = Date.parse(decision.at);
     const discretion = await discretionOf(ports, options, model, atMs);
     const by = { actor: POLICY_ACTOR, reason: decision.sentence, atMs };
+    ports.failpoint?.("before_append", decision.action);
     await append(ports, model, by, (state) => {
       const plan = executePlan(decision, state, { ...discretion, autonomy: options.policy.autonomy });
       return plan.kind === "nothing" ? [] : plan.events;
     });
+    ports.failpoint?.("after_append", decision.action);
     if (decision.alerts.length > 0) await ports.work.look("notify", null);
   }
+  return due.map(({ decision }) => decision.action);
 };
 
 const endWatch = async (ports: ExecutePorts, options: ExecuteOptions, model: string): Promise<void> => {

@@ -20,6 +20,7 @@ import { execute } from "./execute.ts";
 import { measure } from "./measure.ts";
 import { notify, type Channel } from "./notify.ts";
 import { createRecorder } from "./record.ts";
+import { withRecovery } from "./recovery.ts";
 import { retrain, type RetrainPorts } from "./retrain.ts";
 import { roll } from "./roll.ts";
 
@@ -40,12 +41,21 @@ export const runWorkers = async (config: Config, env: NodeJS.ProcessEnv): Promis
   const recording = startRecorders(stores, { queues, progress, signal: ending.signal, env });
   const stages = startStageWorkers(
     stores.redisUrl,
-    stageHandlers(stores, { queues, progress, env }),
+    recovering(stores, stageHandlers(stores, { queues, progress, env })),
     stores.log,
   );
   await queues.schedule(ticks(config));
+  // A Redis that was emptied has lost the ticks too.
+  const minding = setInterval(
+    () =>
+      void queues
+        .schedule(ticks(config))
+        .catch((cause: unknown) => stores.log.warn({ cause: String(cause) }, "the ticks cannot be minded")),
+    TICKS_MINDED_MS,
+  );
   return {
     close: async () => {
+      clearInterval(minding);
       ending.abort();
       await recording;
       await stages.close();
@@ -53,6 +63,23 @@ export const runWorkers = async (config: Config, env: NodeJS.ProcessEnv): Promis
       await progress.close();
       await stores.close();
     },
+  };
+};
+
+const TICKS_MINDED_MS = 5_000;
+
+/** Every look rebuilds a ledger that Redis has lost and looks again. */
+const recovering = (stores: Stores, { look, retrain }: StageHandlers): StageHandlers => {
+  const ports = { ledger: stores.ledger, now: () => stores.now(), log: stores.log };
+  return {
+    look: Object.fromEntries(
+      Object.entries(look).map(([stage, handler]) => [
+        stage,
+        (throughMs: number | null, signal: AbortSignal) =>
+          withRecovery(ports, () => handler(throughMs, signal)),
+      ]),
+    ),
+    retrain: (job, signal) => withRecovery(ports, () => retrain(job, signal)),
   };
 };
 
@@ -83,7 +110,7 @@ const startRecorders = async (stores: Stores, by: Around & { signal: AbortSignal
   const replay = service.clock === "replay";
   const lateness = durationMs(service.windows.allowed_lateness);
   const base = durationMs(service.windows.sizes[0] ?? "5m");
-  const failpoint = createFailpoints(env["FLYBALL_FAILPOINTS"], Math.random);
+  const failpoint = createFailpoints(env["FLYBALL_FAILPOINTS"], Math.random, stores.config.home);
   let announced = -1;
   /** Worth a look once a window may have closed; under replay every step is, because the replayer waits for it. */
   const onWatermark = async (ms: number): Promise<void> => {
@@ -125,6 +152,7 @@ const startRecorders = async (stores: Stores, by: Around & { signal: AbortSignal
 
 const stageHandlers = (stores: Stores, { queues, progress, env }: Around): StageHandlers => {
   const { config, log, ledger, loop } = stores;
+  const failpoint = createFailpoints(env["FLYBALL_FAILPOINTS"], Math.random, config.home);
   const { windows, training, clock } = config.service;
   const policy = loadPolicy(config);
   const checkpoints = createCheckpoints({ home: config.home, origin: config.service.clickhouse.database });
@@ -180,18 +208,21 @@ const stageHandlers = (stores: Stores, { queues, progress, env }: Around): Stage
         const through = await progressOf("measured");
         if (through === null) return;
         const options = { windows, clock, training, policy };
-        const { more } = await decide(ports, options, through - durationMs(windows.allowed_lateness));
+        const { more } = await decide(
+          { ...ports, failpoint },
+          options,
+          through - durationMs(windows.allowed_lateness),
+        );
         if (!more) await reached("decided", through);
         await queues.look("execute", more ? null : through);
       },
-      execute: async (throughMs) => {
+      execute: async () => {
         const through = await progressOf("decided");
-        await execute(executePorts, { policy, windows });
+        await execute({ ...executePorts, failpoint }, { policy, windows });
         if (through !== null) await reached("settled", through);
         // Windows that waited for this execution are decided next.
         const measured = await progressOf("measured");
-        if (throughMs === null && measured !== null && (through ?? 0) < measured)
-          await queues.look("decide", measured);
+        if (measured !== null && (through ?? 0) < measured) await queues.look("decide", measured);
       },
       notify: async () => {
         await notify({
@@ -207,7 +238,14 @@ const stageHandlers = (stores: Stores, { queues, progress, env }: Around): Stage
     },
     retrain: async (job, signal) => {
       await retrain(
-        { ledger, registry: stores.bundles, train: trainer(stores, env), now: () => stores.now(), log },
+        {
+          ledger,
+          registry: stores.bundles,
+          train: trainer(stores, env),
+          now: () => stores.now(),
+          log,
+          failpoint,
+        },
         job,
         signal,
       );

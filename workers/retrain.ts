@@ -26,6 +26,8 @@ export interface RetrainPorts {
   }) => Promise<TrainingResult>;
   readonly now: () => Promise<number>;
   readonly log: Log;
+  /** Where the fault suite may end the process. */
+  readonly failpoint?: (name: "before_training" | "after_training" | "after_training_end") => void;
 }
 
 /** Failures in a row after which only an operator may ask again. */
@@ -37,6 +39,7 @@ export const retrain = async (ports: RetrainPorts, job: RetrainJob, signal: Abor
   const state = modelOf(await ports.ledger.state(), job.model);
   const { training, promoted } = state;
   if (training === null || training.trainingId !== job.training_id || promoted === null) return;
+  ports.failpoint?.("before_training");
   const result =
     (await alreadyPublished(ports, job)) ??
     (await ports.train({
@@ -47,7 +50,9 @@ export const retrain = async (ports: RetrainPorts, job: RetrainJob, signal: Abor
       signal,
     }));
   if (signal.aborted && !result.ok) return;
+  ports.failpoint?.("after_training");
   await finish(ports, job, result);
+  ports.failpoint?.("after_training_end");
   ports.log.info({ ...job, result: result.ok ? result.version : result.outcome }, "training over");
 };
 

@@ -15,9 +15,11 @@ const LOOK = {
   removeOnFail: KEPT,
 } as const;
 
+const LOCK_MS = 10_000;
+
 export interface Queues extends EnqueuesWork {
   readonly queues: readonly Queue[];
-  /** Ticks of the stages that have one, by name of the stage. */
+  /** Ticks of the stages that have one, by name of the stage; those that stand already are left alone. */
   schedule(everyMs: Partial<Record<Stage, number>>): Promise<void>;
   close(): Promise<void>;
 }
@@ -62,6 +64,8 @@ export const createQueues = (redisUrl: string): Queues => {
       for (const [name, every] of Object.entries(everyMs)) {
         const stage = Stage.parse(name);
         await queueOf(stage).waitUntilReady();
+        const known = await queueOf(stage).getJobScheduler(`tick-${stage}`);
+        if (known?.every === every) continue;
         await queueOf(stage).upsertJobScheduler(
           `tick-${stage}`,
           { every },
@@ -102,7 +106,9 @@ export const startStageWorkers = (redisUrl: string, handlers: StageHandlers, log
       prefix: QUEUE_PREFIX,
       concurrency: 1,
       drainDelay: 2,
-      stalledInterval: 15_000,
+      // A killed worker's job is taken up by the next one this soon; looks hand long work to other processes.
+      lockDuration: LOCK_MS,
+      stalledInterval: LOCK_MS / 2,
     });
     worker.on("error", (cause) => log.warn({ stage, cause: String(cause) }, "the queue is ill"));
     worker.on("failed", (job, cause) =>

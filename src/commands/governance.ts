@@ -6,6 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { InvalidArgumentError, type Command } from "commander";
 import { ALIAS, CommandName, type CommandRecord, type ModelState } from "../../contracts/governance.ts";
 import type { Stores } from "../wiring.ts";
+import { withStores } from "./stores.ts";
 
 interface Flags {
   reason: string;
@@ -174,17 +175,6 @@ const aligned = (rows: readonly (readonly string[])[]): readonly string[] => {
         .join("  ")
         .trimEnd()}`,
   );
-};
-
-const withStores = async (use: (stores: Stores) => Promise<void>): Promise<void> => {
-  const { loadConfig } = await import("../adapters/config.ts");
-  const { wireStores } = await import("../wiring.ts");
-  const stores = wireStores(loadConfig(), "cli");
-  try {
-    await use(stores);
-  } finally {
-    await stores.close();
-  }
 };
 
 const tell = (flags: Flags, machine: object, people: string): void =>

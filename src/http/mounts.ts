@@ -10,10 +10,12 @@ import { decisionRoutes, type DecisionsPorts } from "./read-decisions.ts";
 import { measureRoutes, type MeasuresPorts } from "./read-measures.ts";
 import { modelRoutes, type ModelsPorts } from "./read-models.ts";
 import { readPaths } from "./read-openapi.ts";
+import { simulatePath, simulateRoutes, type SimulateRoutePorts } from "./simulate-route.ts";
 
 export type ReadingPorts = ModelsPorts &
   MeasuresPorts &
   DecisionsPorts &
+  SimulateRoutePorts &
   CommandPorts & {
     readonly files: ServesFiles;
     /** A sub-app with full paths below /jobs; null where no queues are known. */
@@ -24,6 +26,7 @@ export type ReadingPorts = ModelsPorts &
 export const readMounts = (ports: ReadingPorts): AppOptions["mounts"] => [
   { path: "/", app: modelRoutes(ports), openapi: readPaths() },
   { path: "/", app: measureRoutes(ports) },
+  { path: "/", app: simulateRoutes(ports), openapi: simulatePath() },
   { path: "/", app: decisionRoutes(ports) },
   { path: "/", app: commandRoutes(ports) },
   { path: "/", app: eventRoutes(ports) },

@@ -36,11 +36,16 @@ export const ROUTES: readonly RouteRule[] = [
   { method: "POST", path: "/api/v1/governance/:model/:command", role: "operate" },
   { method: "GET", path: "/api/v1/governance/*", role: "read" },
   { method: "GET", path: "/api/v1/models/*", role: "read" },
+  { method: "POST", path: "/api/v1/decisions/simulate", role: "read" },
   { method: "GET", path: "/api/v1/decisions/*", role: "read" },
   { method: "GET", path: "/api/v1/audit/*", role: "read" },
   { method: "GET", path: "/api/v1/alerts/*", role: "read" },
   { method: "GET", path: "/jobs/*", role: "read" },
   { method: "GET", path: "/api/v1/events", role: "read" },
+  // Logging in proves a key by itself; the other two tell and end what the cookie holds.
+  { method: "POST", path: "/api/v1/session", role: "public" },
+  { method: "GET", path: "/api/v1/session", role: "public" },
+  { method: "DELETE", path: "/api/v1/session", role: "public" },
   // The dashboard's files hold no data; what they show comes from the routes above.
   { method: "GET", path: "/assets/*", role: "public" },
   { method: "GET", path: "/dashboard/*", role: "public" },
