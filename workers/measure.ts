@@ -131,6 +131,8 @@ const judge = async (
       rows: driftOf(measurement),
     });
   }
+  // Drift rows are what says that a snapshot was judged: after a crash all that comes before them is written again, to the same tokens.
+  if (size === windows.decide) for (const one of measured) await keepOutlook(ports, { model, size, ...one });
   await ports.measures.keepDrift({
     model,
     profile: profile.name,
@@ -143,17 +145,27 @@ const judge = async (
       rows,
     })),
   });
-  if (size !== windows.decide) return;
-  const estimates = measured.flatMap(({ measurement, matured: of, threshold }) => {
-    const estimate = estimateOf({ ...measurement, threshold, matured: of });
-    return estimate === null ? [] : [estimate];
-  });
-  if (estimates.length > 0) await ports.measures.keepPerformance({ model, size, rows: estimates });
-  for (const { snapshot, measurement, matured: of, rows } of measured) {
-    const trust = trustScore({ drift: rows, scores: scoresOf(measurement), snapshot, matured: of });
-    const windowStartMs = Date.parse(snapshot.window_start);
-    await ports.measures.keepTrust({ model, size, windowStartMs, version: snapshot.version, ...trust });
-  }
+};
+
+/** What can be said of quality before the labels come: the estimate and the trust score of one judged window. */
+const keepOutlook = async (
+  ports: MeasurePorts,
+  by: {
+    model: string;
+    size: string;
+    snapshot: Snapshot;
+    measurement: WindowMeasurement;
+    matured: PerformanceRow | null;
+    threshold: number;
+    rows: ReturnType<typeof driftOf>;
+  },
+): Promise<void> => {
+  const { model, size, snapshot, measurement, matured, threshold, rows } = by;
+  const estimate = estimateOf({ ...measurement, threshold, matured });
+  if (estimate !== null) await ports.measures.keepPerformance({ model, size, rows: [estimate] });
+  const trust = trustScore({ drift: rows, scores: scoresOf(measurement), snapshot, matured });
+  const windowStartMs = Date.parse(snapshot.window_start);
+  await ports.measures.keepTrust({ model, size, windowStartMs, version: snapshot.version, ...trust });
 };
 
 /** Newest realised rows of production before an instant, newest first. */

@@ -8,6 +8,7 @@ import { clickhouseTime, isoOf } from "../core/time.ts";
 import type { FeatureHistogram, ScoreHistogram, Span } from "../../contracts/counts.ts";
 import type { Bundle, KeepsSnapshots, ReadsTraffic } from "../ports.ts";
 import { ask, RoleRow, SparseRow, type Engine } from "./rows.ts";
+import { freeRevisions } from "./snapshot-revisions.ts";
 
 const count = z.number();
 const FeatureRow = z.object({
@@ -197,8 +198,9 @@ export const createSnapshots = (engine: Engine): KeepsSnapshots => ({
       )
     ).map((row) => ({ windowStartMs: row.window_start_ms, volume: row.volume })),
 
-  keep: async ({ snapshots, features, scores, featureNames }) => {
-    if (snapshots.length === 0) return;
+  keep: async ({ snapshots: wanted, features, scores, featureNames }) => {
+    if (wanted.length === 0) return;
+    const snapshots = await freeRevisions(engine, { snapshots: wanted, features, scores });
     const token = sha256Hex(snapshots.map((s) => `${s.window_size}/${s.revision}/${s.digest}`).join("\n"));
     const keyOf = (version: string, role: string) => {
       const snapshot = snapshots.find((s) => s.version === version && s.role === role);

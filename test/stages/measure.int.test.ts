@@ -1,0 +1,136 @@
+// The measure stage on the real engine: once, twice and half-way. Drift, performance, pairs and trust of a window are written once, only
+// when its labels have matured, and by the label that came first.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { measure, type MeasurePorts } from "../../workers/measure.ts";
+import { roll } from "../../workers/roll.ts";
+import {
+  DAY,
+  HOUR,
+  MODEL,
+  START,
+  startDeployment,
+  type Deployment,
+  type Fact,
+} from "../support/deployment.ts";
+
+let house: Deployment;
+beforeAll(async () => {
+  house = await startDeployment();
+  await house.publish({ seed: 2 });
+});
+afterAll(() => house.close());
+beforeEach(() => house.reset());
+
+const TABLES = ["drift", "performance_snapshots", "shadow_snapshots", "trust_scores"];
+const contents = () =>
+  Promise.all(TABLES.map((table) => house.stack.sql(`SELECT * FROM ${table} ORDER BY ALL`)));
+const measureThrough = (ms: number, ports: MeasurePorts = house.ports) =>
+  measure(ports, { windows: house.windows, profile: house.profile }, ms);
+
+/** A day of production with a shadow on the same requests, rolled. */
+const rolledDay = async (): Promise<Fact[]> => {
+  const facts = house.traffic({ fromMs: START, hours: 24, perHour: 20 });
+  const shadow = facts.map((fact): Fact => ({
+    ...fact,
+    role: "shadow",
+    version: "1.1.0",
+    seq: fact.seq + facts.length,
+    p: 0.9 * (fact.p ?? 0),
+  }));
+  await house.record([...facts, ...shadow]);
+  await roll(house.ports, house.windows, START + 3 * DAY);
+  return facts;
+};
+const sold = (facts: readonly Fact[], afterMs = HOUR) =>
+  facts.map(({ request, label, atMs }) => ({ request, label, atMs: atMs + afterMs }));
+const realised = async (role = "production") => {
+  const span = { startMs: START, endMs: START + DAY };
+  const rows = await house.stores.measures.performance({ model: MODEL, size: "24h", span });
+  return rows.filter((row) => row.kind === "realised" && row.role === role && row.scope === "all");
+};
+
+describe("labels", () => {
+  it("are counted when they have matured, not a millisecond before, each version by its own answers", async () => {
+    const facts = await rolledDay();
+    await house.label(sold(facts));
+    await measureThrough(START + 2 * DAY - 1);
+    expect(await realised()).toEqual([]);
+    await measureThrough(START + 2 * DAY);
+    const [row] = await realised();
+    const positives = facts.filter(({ label }) => label === 1).length;
+    const hits = facts.filter(({ label, p }) => label === 1 && (p ?? 0) >= 0.5).length;
+    expect(row).toMatchObject({ requests: 480, labelled: 480, positives, tp: hits, fn: positives - hits });
+    const inShadow = facts.filter(({ label, p }) => label === 1 && 0.9 * (p ?? 0) >= 0.5).length;
+    expect((await realised("shadow"))[0]).toMatchObject({ labelled: 480, tp: inShadow });
+    const span = { startMs: START, endMs: START + DAY };
+    const pairs = await house.stores.measures.pairs({ model: MODEL, size: "24h", version: "1.1.0", span });
+    const whole = pairs.find(({ scope }) => scope === "all");
+    expect(whole).toMatchObject({ productionVersion: "1.0.0", pairs: 480, unpaired: 0, matured: 480 });
+    expect(whole?.cells.reduce((sum, n) => sum + n, 0)).toBe(480);
+  });
+
+  it("the first one counts: a changed one is a conflict, one after maturity comes too late", async () => {
+    const facts = await rolledDay();
+    const [changed, late, ...rest] = facts;
+    if (changed === undefined || late === undefined) throw new Error("no traffic");
+    await house.label(sold(rest));
+    await house.label(sold([changed]));
+    await house.label([
+      { request: changed.request, label: changed.label === 1 ? 0 : 1, atMs: changed.atMs + 2 * HOUR },
+    ]);
+    await house.label([{ request: late.request, label: late.label, atMs: START + 2 * DAY + 1 }]);
+    await measureThrough(START + 2 * DAY);
+    const counted = facts.filter((fact) => fact !== late);
+    const positives = counted.filter(({ label }) => label === 1).length;
+    expect((await realised())[0]).toMatchObject({ requests: 480, labelled: 479, positives });
+    expect(await house.count("labels")).toBe(481);
+  });
+});
+
+describe("twice", () => {
+  it("adds nothing, also when progress was lost", async () => {
+    await house.label(sold(await rolledDay()));
+    await measureThrough(START + 3 * DAY);
+    const before = await contents();
+    expect(before.map((rows) => rows.length > 0)).toEqual([true, true, true, true]);
+    await measureThrough(START + 3 * DAY);
+    await house.redis.flushall();
+    await measureThrough(START + 3 * DAY);
+    expect(await contents()).toEqual(before);
+  });
+});
+
+describe("half-way", () => {
+  /** Where a process may die: at a write, of any rows or of estimates alone. */
+  const steps = [
+    { step: "keepDrift", what: "" },
+    { step: "keepPerformance", what: "" },
+    { step: "keepPerformance", what: '"kind":"estimated"' },
+    { step: "keepPairs", what: "" },
+    { step: "keepTrust", what: "" },
+  ] as const;
+
+  it.each(steps)(
+    "a crash before or after $step $what costs nothing and doubles nothing",
+    async ({ step, what }) => {
+      await house.label(sold(await rolledDay()));
+      await measureThrough(START + 3 * DAY);
+      const straight = await contents();
+
+      for (const written of [false, true]) {
+        await house.redis.flushall();
+        for (const table of TABLES) await house.stack.sql(`TRUNCATE TABLE ${table}`);
+        const real = house.stores.measures[step];
+        const dying = async (by: never): Promise<void> => {
+          const now = JSON.stringify(by).includes(what);
+          if (written || !now) await real(by);
+          if (now) throw new Error("killed");
+        };
+        const ports = { ...house.ports, measures: { ...house.stores.measures, [step]: dying } };
+        await expect(measureThrough(START + 3 * DAY, ports)).rejects.toThrow("killed");
+        await measureThrough(START + 3 * DAY);
+        expect(await contents()).toEqual(straight);
+      }
+    },
+  );
+});

@@ -1,0 +1,245 @@
+// The roll stage on the real engine: once, twice and half-way. The same events in whatever order and batches they arrive end in the
+// same digests; what was written is never changed; a longer window is the exact sum of its parts.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createSnapshots } from "../../src/adapters/snapshot-store.ts";
+import { seeded, shuffled } from "../../src/core/training/seeded.ts";
+import { roll } from "../../workers/roll.ts";
+import {
+  DAY,
+  HOUR,
+  MODEL,
+  START,
+  startDeployment,
+  type Deployment,
+  type Fact,
+} from "../support/deployment.ts";
+
+let house: Deployment;
+beforeAll(async () => {
+  house = await startDeployment();
+  await house.publish({ seed: 2 });
+});
+afterAll(() => house.close());
+beforeEach(() => house.reset());
+
+const rollThrough = (ms: number) => roll(house.ports, house.windows, ms);
+
+/** Newest digest of every snapshot. */
+const digests = () =>
+  house.stack.sql(
+    `SELECT window_size, toString(window_start) AS start, version, toString(role) AS role, argMax(digest, revision) AS digest
+     FROM snapshots GROUP BY window_size, start, version, role ORDER BY ALL`,
+  );
+const rowsOf = (table: string) => house.stack.sql(`SELECT * FROM ${table} ORDER BY ALL`);
+
+/** A day with a shadow, failures, retries within a window and a retry across the edge of one. */
+const day = (): Fact[] => {
+  const asked = house.traffic({ fromMs: START, hours: 24, perHour: 4 });
+  const seq = (at: number) => ({ seq: asked.length + at });
+  const kept = asked.map((fact, at): Fact =>
+    at % 13 === 0 ? { ...fact, status: "invalid", p: null, codes: [] } : fact,
+  );
+  const shadows = kept
+    .filter(({ status }) => status === "ok")
+    .map((fact, at): Fact => ({
+      ...fact,
+      ...seq(at),
+      role: "shadow",
+      version: "1.1.0",
+      p: (fact.p ?? 0) / 2,
+    }));
+  const again = kept
+    .filter((_, at) => at % 24 === 23)
+    .map((fact, at): Fact => ({
+      ...fact,
+      ...seq(shadows.length + at),
+      // The last request of each window, asked again twenty minutes later: the same event in the next window.
+      atMs: fact.atMs + 20 * 60_000,
+      ingestedMs: fact.atMs + 20 * 60_000,
+    }));
+  const conflict = kept
+    .filter((_, at) => at % 30 === 20)
+    .map((fact, at): Fact => ({
+      ...fact,
+      ...seq(shadows.length + again.length + at),
+      codes: fact.codes.map((code) => code + 1),
+      ingestedMs: fact.ingestedMs + 1,
+    }));
+  return [...kept, ...shadows, ...again, ...conflict];
+};
+
+describe("order", () => {
+  it("the same events in another order, in batches with rolls between, end in the same digests", async () => {
+    const facts = day();
+    await house.record(facts);
+    await rollThrough(START + DAY);
+    const straight = await digests();
+    expect(straight).toHaveLength(2 * (4 + 2 + 1));
+
+    await house.reset();
+    const order = shuffled(facts.length, seeded(9));
+    for (let part = 0; part < 3; part += 1) {
+      await house.record(facts.filter((_, at) => (order[at] ?? 0) % 3 === part));
+      await rollThrough(START + (part + 1) * 8 * HOUR);
+    }
+    await rollThrough(START + DAY);
+    expect(await digests()).toEqual(straight);
+    // The detour was one: windows were revised.
+    expect(await house.count("snapshots", "revision > 1")).toBeGreaterThan(3);
+  });
+
+  it("an earlier copy that comes after its repeat takes the event out of the later window", async () => {
+    const [first] = house.traffic({ fromMs: START + 6 * HOUR - 60_000, hours: 1, perHour: 1 });
+    const others = house.traffic({ fromMs: START, hours: 18, perHour: 1, seed: 6, firstSeq: 10 });
+    if (first === undefined) throw new Error("no traffic");
+    const repeat = { ...first, atMs: first.atMs + 120_000, ingestedMs: first.atMs + 120_000, seq: 1 };
+    await house.record([first, repeat, ...others]);
+    await rollThrough(START + 12 * HOUR);
+    const straight = await digests();
+
+    await house.reset();
+    await house.record([repeat, ...others]);
+    await rollThrough(START + 12 * HOUR);
+    await house.record([first]);
+    await rollThrough(START + 12 * HOUR);
+    expect(await digests()).toEqual(straight);
+  });
+});
+
+describe("twice", () => {
+  it("adds nothing, also when progress was lost", async () => {
+    await house.record(day());
+    await rollThrough(START + DAY);
+    const tables = ["snapshots", "feature_histograms", "score_histograms", "encodings"];
+    const before = await Promise.all(tables.map(rowsOf));
+    expect(before.every((rows) => rows.length > 0)).toBe(true);
+    await rollThrough(START + DAY);
+    await house.redis.flushall();
+    await rollThrough(START + DAY);
+    expect(await Promise.all(tables.map(rowsOf))).toEqual(before);
+  });
+});
+
+describe("late rows", () => {
+  it("make revision 2 and leave revision 1 as it was", async () => {
+    const facts = house.traffic({ fromMs: START, hours: 18, perHour: 2 });
+    const late = facts.filter((_, at) => at === 7 || at === 9);
+    await house.record(facts.filter((fact) => !late.includes(fact)));
+    await rollThrough(START + 12 * HOUR);
+    const first = await rowsOf("snapshots");
+    await house.record(late);
+    await rollThrough(START + 12 * HOUR);
+    const now = await rowsOf("snapshots");
+    expect(now).toEqual(expect.arrayContaining(first));
+    const added = now.filter((row) => row["revision"] === 2);
+    expect(added).toHaveLength(now.length - first.length);
+    expect(added.map((row) => [row["window_size"], row["late_rows"], row["flags"]])).toEqual([
+      ["12h", 2, ["incomplete", "late"]],
+      ["6h", 2, ["late"]],
+    ]);
+  });
+
+  it("older than the window of revision are left", async () => {
+    const facts = house.traffic({ fromMs: START, hours: 1, perHour: 10 });
+    await house.record(facts.slice(1));
+    await rollThrough(START + 8 * DAY);
+    await house.record(facts.slice(0, 1));
+    await rollThrough(START + 8 * DAY);
+    expect(await house.count("snapshots", "revision > 1")).toBe(0);
+  });
+});
+
+describe("sums", () => {
+  it("a longer window is the exact sum of its parts, and of the facts", async () => {
+    await house.record(house.traffic({ fromMs: START, hours: 24, perHour: 10 }));
+    await rollThrough(START + DAY);
+    const sums = await house.stack.sql(
+      `SELECT window_size, toString(sum(volume)) AS volume, toString(sum(ok)) AS ok, toString(sum(score_sum)) AS s,
+              toString(sum(score_sum_squares)) AS q
+       FROM snapshots GROUP BY window_size ORDER BY window_size`,
+    );
+    const [facts] = await house.stack.sql(
+      `SELECT toString(count()) AS volume, toString(countIf(status = 'ok')) AS ok,
+              toString(sum(toInt128(round(probability * 1e12)))) AS s, toString(sum(toInt128(round(pow(probability, 2) * 1e12)))) AS q
+       FROM predictions`,
+    );
+    expect(sums).toEqual(["12h", "24h", "6h"].map((window_size) => ({ window_size, ...facts })));
+    const histograms = await house.stack.sql(
+      `SELECT feature, groupUniqArray(toString(whole)) AS same, any(n) AS n FROM
+       (SELECT feature, window_size, sumMap(codes, counts) AS whole, toString(sum(arraySum(counts))) AS n
+        FROM feature_histograms WHERE window_size != 'reference' GROUP BY feature, window_size)
+       GROUP BY feature ORDER BY feature`,
+    );
+    expect(histograms.map((row) => [row["feature"], (row["same"] as unknown[]).length, row["n"]])).toEqual([
+      ["price", 1, "240"],
+      ["shop", 1, "240"],
+    ]);
+  });
+});
+
+describe("holes", () => {
+  it("a missing sequence number flags the window until the row comes", async () => {
+    const facts = house.traffic({ fromMs: START, hours: 18, perHour: 2 });
+    const [lost] = facts.slice(14);
+    await house.record(facts.filter((fact) => fact !== lost));
+    await rollThrough(START + 18 * HOUR);
+    const flagged = (revision: number) =>
+      house.stack.sql(
+        `SELECT toHour(window_start) AS h, flags FROM snapshots WHERE window_size = '6h' AND revision = ${revision} ORDER BY h`,
+      );
+    // The look reaches one window back: the hole marks its own window and the next.
+    expect(await flagged(1)).toEqual([
+      { h: 0, flags: [] },
+      { h: 6, flags: ["incomplete"] },
+      { h: 12, flags: ["incomplete"] },
+    ]);
+    if (lost !== undefined) await house.record([lost]);
+    await rollThrough(START + 18 * HOUR);
+    expect(await flagged(2)).toEqual([{ h: 6, flags: ["late"] }]);
+  });
+});
+
+describe("half-way", () => {
+  /** Stores whose engine dies right before it would insert into `snapshots`. */
+  const dying = () => {
+    const engine = {
+      query: (name: string, parameters: Parameters<typeof house.stack.clickhouse.query>[1]) =>
+        house.stack.clickhouse.query(name, parameters),
+      insert: (table: string, rows: readonly object[], by: { token: string }) =>
+        table === "snapshots"
+          ? Promise.reject(new Error("the engine is gone"))
+          : house.stack.clickhouse.insert(table, rows, by),
+    };
+    return { ...house.ports, snapshots: createSnapshots(engine) };
+  };
+  const histograms = () =>
+    house.stack.sql(
+      `SELECT window_size, toString(window_start) AS start, revision, feature, toString(sum(arraySum(counts))) AS n
+       FROM feature_histograms WHERE model = '${MODEL}' AND window_size != 'reference' GROUP BY ALL ORDER BY ALL`,
+    );
+
+  it("a crash between histograms and snapshots leaves nothing that counts twice", async () => {
+    await house.record(house.traffic({ fromMs: START, hours: 12, perHour: 5 }));
+    await expect(roll(dying(), house.windows, START + 12 * HOUR)).rejects.toThrow("gone");
+    expect(await house.count("snapshots")).toBe(0);
+    await rollThrough(START + 12 * HOUR);
+    expect(await house.count("snapshots")).toBe(3);
+    const sums = await histograms();
+    expect(sums.filter((row) => row["n"] !== (row["window_size"] === "6h" ? "30" : "60"))).toEqual([]);
+  });
+
+  it("also when more rows came before the second look", async () => {
+    const facts = house.traffic({ fromMs: START, hours: 6, perHour: 2 });
+    await house.record(facts.slice(0, 8));
+    await expect(roll(dying(), house.windows, START + 6 * HOUR)).rejects.toThrow("gone");
+    await house.record(facts.slice(8));
+    await rollThrough(START + 6 * HOUR);
+    const [features] = await house.stores.snapshots.features({
+      model: MODEL,
+      size: "6h",
+      span: { startMs: START, endMs: START + 6 * HOUR },
+      bucketMs: 6 * HOUR,
+    });
+    expect(features?.histogram.counts.reduce((sum, n) => sum + n, 0)).toBe(12);
+  });
+});
