@@ -157,7 +157,7 @@ const others = (rows: readonly DriftRow[]): string =>
 
 const notes = ({ profile, alpha, at, reference, current }: CompareReport): string =>
   `<footer><p>Profile <code>${escaped(profile)}</code>: a feature has drifted when its effect reaches the threshold and its adjusted p is at most ${number(alpha)}, where the profile asks for a p. KS and Wasserstein-1 are exact on raw values; all else is counted on bins frozen from the reference. Features with a daily or weekly cycle are judged only where both sides span whole cycles.</p>
-<p>Reference <code>${reference.digest.slice(0, 16)}</code>, current <code>${current.digest.slice(0, 16)}</code>, made ${escaped(at)} by Flyball.</p></footer>`;
+<p>Reference <code>${escaped(reference.digest.slice(0, 16))}</code>, current <code>${escaped(current.digest.slice(0, 16))}</code>, made ${escaped(at)} by Flyball.</p></footer>`;
 
 const chip = (status: DriftStatus): string =>
   `<span class="chip ${status}"><span aria-hidden="true">${STATUS_WORDS[status].sign}</span> ${STATUS_WORDS[status].word}</span>`;

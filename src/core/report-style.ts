@@ -29,7 +29,7 @@ th,td{text-align:left;padding:.42rem .7rem .42rem 0;border-bottom:1px solid var(
 thead th{color:var(--soft);font-size:.82rem}
 tbody th code{margin-left:.4em}
 .n{text-align:right;padding-right:1rem;white-space:nowrap}
-.ranking tbody th{font-weight:600}
+.ranking{margin-bottom:2rem}.ranking tbody th{font-weight:600}
 .reach{width:160px;height:12px;display:block}
 .reach .track{fill:var(--muteb)}.reach .mark{stroke:var(--ink);stroke-width:1.5}
 .reach .fill{fill:var(--mute)}.reach .breach{fill:var(--cur)}.reach .watch{fill:var(--warn)}.reach .steady{fill:var(--ok)}
