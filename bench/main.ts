@@ -11,6 +11,8 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   batch: () => import("./batch.ts"),
   record: () => import("./record.ts"),
   train: () => import("./train.ts"),
+  null: () => import("./null.ts"),
+  streams: () => import("./streams.ts"),
 };
 
 const USAGE = `usage: npm run bench -- NAME [--json FILE]\nbenches: ${Object.keys(BENCHES).join(", ")}\n`;
