@@ -89,8 +89,6 @@ build() {
   [[ -f dist/src/cli.js ]] || rm -f dist/.tsbuildinfo
   quietly npm run build || fail "the build failed (see above)"
   chmod +x dist/src/cli.js
-  # `npx flyball` looks here first.
-  ln -sfn ../../dist/src/cli.js node_modules/.bin/flyball
   printf '%s' "$now" >"$BUILT"
 }
 
@@ -98,3 +96,5 @@ check_node
 install_dependencies
 install_redis
 build
+# `npx flyball` looks here first; `npm ci` clears it away.
+ln -sfn ../../dist/src/cli.js node_modules/.bin/flyball
