@@ -29,6 +29,15 @@ export const ServiceConfig = z.strictObject({
       durability: z.enum(["spool", "strict"]).default("spool"),
       body_bytes_max: z.int().min(1024).default(4_194_304),
       spool_bytes_max: z.int().min(1_048_576).default(1_073_741_824),
+      /** Where people reach the dashboard, e.g. https://flyball.example.com: for links in alerts, and cookies that never leave TLS. */
+      public_url: z
+        .url({ protocol: /^https?$/ })
+        .nullable()
+        .default(null),
+      /** Requests a second and process; counted once keys are configured. */
+      rate_per_key: z.int().min(1).default(50_000),
+      rate_per_address: z.int().min(1).default(50_000),
+      auth_failures_per_minute: z.int().min(1).default(30),
     })
     .prefault({}),
   clock: z.enum(["wall", "replay"]).default("wall"),
@@ -71,6 +80,14 @@ export const ServiceConfig = z.strictObject({
     })
     .prefault({}),
   retention: z.strictObject({ predictions: Duration.default("400d") }).prefault({}),
+  /** The workers' own /metrics; the api has it at its port. */
+  metrics: z
+    .strictObject({
+      host: z.string().default("127.0.0.1"),
+      /** Null: none. A port that is taken is told in the log and harms nothing else. */
+      port: z.int().min(0).max(65535).nullable().default(9464),
+    })
+    .prefault({}),
   log: z
     .strictObject({ level: z.enum(["trace", "debug", "info", "warn", "error", "fatal"]).default("info") })
     .prefault({}),

@@ -12,6 +12,7 @@ import { register as demo } from "./commands/demo.ts";
 import { register as drift } from "./commands/drift.ts";
 import { register as evaluate } from "./commands/evaluate.ts";
 import { register as governance } from "./commands/governance.ts";
+import { register as keys } from "./commands/keys.ts";
 import { register as migrate } from "./commands/migrate.ts";
 import { register as models } from "./commands/models.ts";
 import { register as policy } from "./commands/policy.ts";
@@ -39,6 +40,7 @@ const COMMANDS = [
   governance,
   decisions,
   backtest,
+  keys,
   audit,
   policy,
   simulate,

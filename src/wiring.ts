@@ -8,6 +8,7 @@ import { createClickhouse, type Clickhouse } from "./adapters/clickhouse.ts";
 import { ConfigError, projectRoot, type Config } from "./adapters/config.ts";
 import { createAlerts, createDecisions } from "./adapters/decision-store.ts";
 import { createJobBoard } from "./adapters/job-board.ts";
+import { openKeys, type KeyStore } from "./adapters/keys.ts";
 import { createLedger, type Ledger } from "./adapters/ledger.ts";
 import { createLog } from "./adapters/log.ts";
 import { createLoopState, type LoopState } from "./adapters/loop-state.ts";
@@ -121,6 +122,17 @@ export const wireReading = (stores: Stores, newId: () => string) => {
     },
     close: (): Promise<void> => queues.close(),
   };
+};
+
+/** Opens the keys of a deployment; rejects where they are there and cannot be read. */
+export const wireKeys = async (config: Config, env: NodeJS.ProcessEnv): Promise<KeyStore> => {
+  const keys = openKeys({
+    home: config.home,
+    bootstrap: env["FLYBALL_BOOTSTRAP_KEY"],
+    monotonicMs: () => performance.now(),
+  });
+  await keys.refresh();
+  return keys;
 };
 
 /** Opens ClickHouse alone. */
