@@ -5,7 +5,7 @@ import path from "node:path";
 import { DRIFT_PROFILES } from "../contracts/drift-profile.ts";
 import type { DriftRow } from "../contracts/drift.ts";
 import type { Encoding } from "../contracts/encoding.ts";
-import type { Evidence } from "../contracts/evidence.ts";
+import type { Evidence, Realised } from "../contracts/evidence.ts";
 import type { Memory } from "../contracts/decision.ts";
 import { projectRoot } from "../src/adapters/config.ts";
 import { referenceOf, thresholdOf } from "../src/core/bundle-parts.ts";
@@ -208,7 +208,7 @@ const spanOf = (days: readonly NonNullable<Evidence["performance"]>[]): Evidence
   const newest = days.slice(-7).map(({ realised }) => realised);
   const [some] = newest;
   if (some === undefined) return null;
-  const sum = (of: (day: typeof some) => number): number => newest.reduce((total, day) => total + of(day), 0);
+  const sum = (of: (day: Realised) => number): number => newest.reduce((total, day) => total + of(day), 0);
   const confusion = {
     tp: sum((d) => d.tp),
     fp: sum((d) => d.fp),
