@@ -1,5 +1,6 @@
 // Ports: the whole outside world of the stages on one page. Each is named by a need; who fills it is known to src/wiring.ts only.
 // Instants are milliseconds since the epoch, UTC, in the deployment's clock unless a name says otherwise.
+import type { Alert } from "../contracts/alerts.ts";
 import type { BundleMetadata, BundleMetrics, Preprocessor, Reference } from "../contracts/bundle.ts";
 import type {
   Bucketed,
@@ -25,12 +26,14 @@ export interface ReadsTraffic {
   /** Window starts that received rows since `seen` (engine clock, as given by `engineNow`). */
   touched(by: { model: string; sizeMs: number; seen: string; throughMs: number }): Promise<readonly number[]>;
   engineNow(): Promise<string>;
-  content(by: {
+  /** What each window of a span holds, by its start; windows without a row are absent. A span is at most the deduplication horizon. */
+  contents(by: {
     model: string;
+    sizeMs: number;
     span: Span;
     horizonMs: number;
     segments: readonly SegmentKey[];
-  }): Promise<WindowContent>;
+  }): Promise<ReadonlyMap<number, WindowContent>>;
   /** Rows missing from producers' sequences around the window. */
   holes(span: Span): Promise<number>;
 }
@@ -205,6 +208,21 @@ export interface KeepsAlerts {
   }): Promise<void>;
   known(ids: readonly string[]): Promise<ReadonlySet<string>>;
 }
+
+/** A number with two labels: model and action or version or status, alert and severity, stream and reason. */
+export interface Figure {
+  readonly what: "decisions" | "alerts" | "letters" | "trust" | "drift";
+  readonly a: string;
+  readonly b: string;
+  readonly n: number;
+}
+
+export interface ReadsFigures {
+  figures(): Promise<readonly Figure[]>;
+}
+
+/** One way to reach people. Rejects with a Fault: transient when trying again may help. */
+export type DeliversAlerts = (alert: Alert) => Promise<void>;
 
 /** Structured log lines; never a raw input. */
 export interface Log {

@@ -7,7 +7,7 @@ import { closedWindows, snapshotsOf, sumOf } from "../src/core/window.ts";
 import { windowStart } from "../src/core/time.ts";
 import type { ServiceConfig } from "../contracts/config.ts";
 import type { Snapshot, WindowFlag } from "../contracts/snapshot.ts";
-import type { SegmentKey, WindowContent } from "../contracts/counts.ts";
+import type { SegmentKey, Span, WindowContent } from "../contracts/counts.ts";
 import type { KeepsSnapshots, Log, Progress, ReadsRegistry, ReadsTraffic } from "../src/ports.ts";
 
 export interface RollPorts {
@@ -46,9 +46,8 @@ const rollModel = async (
   const due = [...new Set([...touched, ...closedWindows(rolledMs, throughMs, sizeMs)])].sort((a, b) => a - b);
   const segments = due.length === 0 ? [] : await segmentsOf(ports, model);
   const changed: number[] = [];
-  for (const startMs of due)
-    if (await rollWindow(ports, config, { model, size: base, startMs, sizeMs, segments }))
-      changed.push(startMs);
+  for (const span of spansOf(due, sizeMs, durationMs(config.dedup_horizon)))
+    changed.push(...(await rollSpan(ports, config, { model, size: base, sizeMs, span, due, segments })));
   for (const size of longer)
     await sumWindows(ports, { model, from: base, size, changed, throughMs, rolledMs });
   const end = windowStart(throughMs, sizeMs);
@@ -68,19 +67,49 @@ const segmentsOf = async (ports: RollPorts, model: string): Promise<SegmentKey[]
   return segmentKeys(bundle.preprocessor.contract.definition, bundle.encoding);
 };
 
-const rollWindow = async (
+/** Neighbouring windows are read together: the cost of a look is that of its rows, not of its windows. */
+const spansOf = (starts: readonly number[], sizeMs: number, mostMs: number): Span[] => {
+  const spans: Span[] = [];
+  for (const startMs of starts) {
+    const last = spans.at(-1);
+    const endMs = startMs + sizeMs;
+    if (last?.endMs === startMs && endMs - last.startMs <= mostMs)
+      spans[spans.length - 1] = { ...last, endMs };
+    else spans.push({ startMs, endMs });
+  }
+  return spans;
+};
+
+/** Rolls the windows of a span; answers the starts of those whose snapshots changed. */
+const rollSpan = async (
   ports: RollPorts,
   config: ServiceConfig["windows"],
-  window: { model: string; size: string; startMs: number; sizeMs: number; segments: readonly SegmentKey[] },
-): Promise<boolean> => {
-  const { model, size, startMs, sizeMs, segments } = window;
-  const span = { startMs, endMs: startMs + sizeMs };
-  const [content, previous, holes] = await Promise.all([
-    ports.traffic.content({ model, span, horizonMs: durationMs(config.dedup_horizon), segments }),
+  by: {
+    model: string;
+    size: string;
+    sizeMs: number;
+    span: Span;
+    due: readonly number[];
+    segments: readonly SegmentKey[];
+  },
+): Promise<number[]> => {
+  const { model, size, sizeMs, span, segments } = by;
+  const [contents, previous, missing] = await Promise.all([
+    ports.traffic.contents({ model, sizeMs, span, horizonMs: durationMs(config.dedup_horizon), segments }),
     ports.snapshots.latest({ model, size, span }),
     ports.traffic.holes(span),
   ]);
-  return keep(ports, { model, size, ...span }, content, previous, holes > 0 ? ["incomplete"] : []);
+  const changed: number[] = [];
+  for (const startMs of by.due.filter((start) => start >= span.startMs && start < span.endMs)) {
+    const window = { model, size, startMs, endMs: startMs + sizeMs };
+    const content = contents.get(startMs);
+    if (content === undefined) continue;
+    // Only where the span has a hole at all is it asked which window it lies in.
+    const holes = missing > 0 ? await ports.traffic.holes(window) : 0;
+    const before = previous.filter((snapshot) => Date.parse(snapshot.window_start) === startMs);
+    if (await keep(ports, window, content, before, holes > 0 ? ["incomplete"] : [])) changed.push(startMs);
+  }
+  return changed;
 };
 
 /** Sums the base snapshots of every longer window that closed or holds a changed base window. */

@@ -1,11 +1,12 @@
--- roll-counts: outcome counts and integer score sums of one window's distinct events, by version and role. Latency falls into
+-- roll-counts: outcome counts and integer score sums of each window's distinct events in a span, by version and role. Latency falls into
 -- half-octave bins: floor(2·log2(µs)).
--- params: model String, start DateTime64(3), end DateTime64(3), horizon DateTime64(3)
+-- params: model String, size_ms Int64, start DateTime64(3), end DateTime64(3), horizon DateTime64(3)
 -- caller: src/adapters/snapshot-store.ts
 SELECT
+    toUnixTimestamp64Milli(event_time) DIV {size_ms:Int64} * {size_ms:Int64} AS window_start_ms,
     version,
     role,
-    any(encoding) AS encoding,
+    max(encoding) AS encoding,
     count() AS volume,
     countIf(status = 'ok') AS ok,
     countIf(status = 'invalid') AS invalid,
@@ -25,5 +26,5 @@ FROM facts_in_window(
     end = {end:DateTime64(3, 'UTC')},
     horizon = {horizon:DateTime64(3, 'UTC')}
 )
-GROUP BY version, role
-ORDER BY version, role
+GROUP BY window_start_ms, version, role
+ORDER BY window_start_ms, version, role

@@ -1,11 +1,12 @@
--- roll-scores: counts per score bin (1,000 bins equal in logit on [-14, 14]) of one window's distinct ok events, for all rows
+-- roll-scores: counts per score bin (1,000 bins equal in logit on [-14, 14]) of each window's distinct ok events in a span, for all rows
 -- and for each listed segment (1-based position and code).
--- params: model String, start DateTime64(3), end DateTime64(3), horizon DateTime64(3), segment_positions Array(UInt16), segment_codes Array(UInt8), segment_names Array(String)
+-- params: model String, size_ms Int64, start DateTime64(3), end DateTime64(3), horizon DateTime64(3), segment_positions Array(UInt16), segment_codes Array(UInt8), segment_names Array(String)
 -- caller: src/adapters/snapshot-store.ts
-SELECT version, role, scope, groupArray(bin) AS bins, groupArray(n) AS counts
+SELECT window_start_ms, version, role, scope, groupArray(bin) AS bins, groupArray(n) AS counts
 FROM
 (
     SELECT
+        toUnixTimestamp64Milli(event_time) DIV {size_ms:Int64} * {size_ms:Int64} AS window_start_ms,
         version,
         role,
         arrayJoin(
@@ -30,8 +31,8 @@ FROM
         horizon = {horizon:DateTime64(3, 'UTC')}
     )
     WHERE status = 'ok'
-    GROUP BY version, role, scope, bin
-    ORDER BY version, role, scope, bin
+    GROUP BY window_start_ms, version, role, scope, bin
+    ORDER BY window_start_ms, version, role, scope, bin
 )
-GROUP BY version, role, scope
-ORDER BY version, role, scope
+GROUP BY window_start_ms, version, role, scope
+ORDER BY window_start_ms, version, role, scope

@@ -5,13 +5,14 @@ import { ALL, type Snapshot, WindowFlag } from "../../contracts/snapshot.ts";
 import { MISSING, OTHER, OVERFLOW, type FeatureEncoding } from "../../contracts/encoding.ts";
 import { sha256Hex } from "../core/canonical.ts";
 import { clickhouseTime, isoOf } from "../core/time.ts";
-import type { FeatureHistogram, ScoreHistogram, Span } from "../../contracts/counts.ts";
+import type { FeatureHistogram, ScoreHistogram, Span, WindowContent } from "../../contracts/counts.ts";
 import type { Bundle, KeepsSnapshots, ReadsTraffic } from "../ports.ts";
 import { ask, RoleRow, SparseRow, type Engine } from "./rows.ts";
 import { freeRevisions } from "./snapshot-revisions.ts";
 
 const count = z.number();
 const FeatureRow = z.object({
+  window_start_ms: count,
   version: z.string(),
   role: RoleRow,
   encoding: z.string(),
@@ -20,10 +21,10 @@ const FeatureRow = z.object({
   counts: z.array(count),
 });
 const SummedFeatureRow = FeatureRow.omit({ codes: true, counts: true }).extend({
-  window_start_ms: count,
   histogram: SparseRow,
 });
 const ScoreRow = z.object({
+  window_start_ms: count,
   version: z.string(),
   role: RoleRow,
   scope: z.string(),
@@ -31,10 +32,10 @@ const ScoreRow = z.object({
   counts: z.array(count),
 });
 const SummedScoreRow = ScoreRow.omit({ bins: true, counts: true }).extend({
-  window_start_ms: count,
   histogram: SparseRow,
 });
 const RawRow = z.object({
+  window_start_ms: count,
   version: z.string(),
   role: RoleRow,
   rows_raw: count,
@@ -52,7 +53,13 @@ const outcomes = {
   score_sum_squares: z.string(),
   encoding: z.string(),
 };
-const CountsRow = z.object({ version: z.string(), role: RoleRow, ...outcomes, latency: SparseRow });
+const CountsRow = z.object({
+  window_start_ms: count,
+  version: z.string(),
+  role: RoleRow,
+  ...outcomes,
+  latency: SparseRow,
+});
 const SnapshotRow = z.object({
   model: z.string(),
   version: z.string(),
@@ -96,11 +103,16 @@ export const createTraffic = (engine: Engine): ReadsTraffic => ({
     return row.now;
   },
 
-  content: async ({ model, span, horizonMs, segments }) => {
-    const window = { model, start: clickhouseTime(span.startMs), end: clickhouseTime(span.endMs) };
-    const distinct = { ...window, horizon: clickhouseTime(span.startMs - horizonMs) };
+  contents: async ({ model, sizeMs, span, horizonMs, segments }) => {
+    const windows = {
+      model,
+      size_ms: sizeMs,
+      start: clickhouseTime(span.startMs),
+      end: clickhouseTime(span.endMs),
+    };
+    const distinct = { ...windows, horizon: clickhouseTime(span.startMs - horizonMs) };
     const [raw, counts, features, scores] = await Promise.all([
-      ask(engine, "roll-raw", window, RawRow),
+      ask(engine, "roll-raw", windows, RawRow),
       ask(engine, "roll-counts", distinct, CountsRow),
       ask(engine, "roll-features", distinct, FeatureRow),
       ask(
@@ -115,18 +127,14 @@ export const createTraffic = (engine: Engine): ReadsTraffic => ({
         ScoreRow,
       ),
     ]);
-    return {
-      rows: raw.map((r) => {
-        const found = counts.find((c) => c.version === r.version && c.role === r.role);
-        const { latency, ...rest } = found ?? { ...NOTHING, latency: { keys: [], counts: [] } };
-        return { ...rest, ...r, latency: pairsOf(latency.keys, latency.counts) };
+    const starts = [...new Set(raw.map((row) => row.window_start_ms))];
+    return new Map(
+      starts.map((start) => {
+        const here = <T extends { window_start_ms: number }>(rows: readonly T[]): T[] =>
+          rows.filter((row) => row.window_start_ms === start);
+        return [start, contentOf(here(raw), here(counts), here(features), here(scores))];
       }),
-      features: features.map(({ codes, counts: n, ...row }) => ({
-        ...row,
-        histogram: { keys: codes, counts: n },
-      })),
-      scores: scores.map(({ bins, counts: n, ...row }) => ({ ...row, histogram: { keys: bins, counts: n } })),
-    };
+    );
   },
 
   holes: async ({ startMs, endMs }) => {
@@ -145,6 +153,27 @@ export const createTraffic = (engine: Engine): ReadsTraffic => ({
   },
 });
 
+const contentOf = (
+  raw: readonly z.infer<typeof RawRow>[],
+  counts: readonly z.infer<typeof CountsRow>[],
+  features: readonly z.infer<typeof FeatureRow>[],
+  scores: readonly z.infer<typeof ScoreRow>[],
+): WindowContent => ({
+  rows: raw.map(({ window_start_ms: _raw, ...r }) => {
+    const found = counts.find((c) => c.version === r.version && c.role === r.role);
+    const { latency, window_start_ms: _counts, ...rest } = found ?? { ...NOTHING, window_start_ms: 0 };
+    return { ...rest, ...r, latency: pairsOf(latency.keys, latency.counts) };
+  }),
+  features: features.map(({ version, role, encoding, position, codes, counts: n }) => ({
+    ...{ version, role, encoding, position },
+    histogram: { keys: codes, counts: n },
+  })),
+  scores: scores.map(({ version, role, scope, bins, counts: n }) => ({
+    ...{ version, role, scope },
+    histogram: { keys: bins, counts: n },
+  })),
+});
+
 /** Counts of a version whose every row in the window was a repeat of an earlier window's event. */
 const NOTHING = {
   volume: 0,
@@ -156,13 +185,17 @@ const NOTHING = {
   score_sum: "0",
   score_sum_squares: "0",
   encoding: "",
+  latency: { keys: [], counts: [] },
 };
 
 const pairsOf = (keys: readonly number[], counts: readonly number[]): [number, number][] =>
   keys.map((key, i) => [key, counts[i] ?? 0]);
 
 /** Reads and writes snapshots for the roll and measure stages. */
-export const createSnapshots = (engine: Engine): KeepsSnapshots => ({
+export const createSnapshots = (engine: Engine): KeepsSnapshots => snapshotsIn(engine, new Set<string>());
+
+/** `kept`: versions whose reference this process knows to be written. */
+const snapshotsIn = (engine: Engine, kept: Set<string>): KeepsSnapshots => ({
   latest: async ({ model, size, span }) =>
     (
       await ask(
@@ -224,23 +257,21 @@ export const createSnapshots = (engine: Engine): KeepsSnapshots => ({
   },
 
   keepReference: async (bundle) => {
-    const { model, version } = bundle.metadata;
+    const { model, version, encoding_digest: digest } = bundle.metadata;
+    if (kept.has(`${model}@${version}`)) return;
     const [encodings, references] = await Promise.all([
       ask(engine, "encodings-known", {}, z.object({ encoding: z.string() })),
       ask(engine, "references-known", {}, z.object({ model: z.string(), version: z.string() })),
     ]);
-    const digest = bundle.metadata.encoding_digest;
     if (!encodings.some((row) => row.encoding === digest))
       await engine.insert("encodings", encodingColumns(bundle), { token: `encoding/${digest}` });
-    if (references.some((row) => row.model === model && row.version === version)) return;
-    await Promise.all([
-      engine.insert("score_histograms", referenceScores(bundle), {
-        token: `reference-scores/${model}/${version}`,
-      }),
-      engine.insert("feature_histograms", referenceFeatures(bundle), {
-        token: `reference/${model}/${version}`,
-      }),
-    ]);
+    if (!references.some((row) => row.model === model && row.version === version)) {
+      const token = `reference/${model}/${version}`;
+      await engine.insert("score_histograms", referenceScores(bundle), { token });
+      // Last, because its presence says that all of the reference is there.
+      await engine.insert("feature_histograms", referenceFeatures(bundle), { token });
+    }
+    kept.add(`${model}@${version}`);
   },
 });
 

@@ -142,6 +142,8 @@ export const createStreamReader = (options: StreamReaderOptions): ReadsStream =>
       rows += size.rows;
       entries.push(...more);
       if (more.length > 0) continue;
+      // Whoever tells a watermark waits for it: nothing more is coming for now.
+      if (entries.at(-1)?.fields?.has("watermark") === true) break;
       const left = lingerUntil - performance.now();
       if (left <= 0) break;
       await pause(Math.min(left, lingerMs / 4));

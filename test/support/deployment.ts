@@ -5,6 +5,7 @@ import { Redis } from "ioredis";
 import type { ServiceConfig } from "../../contracts/config.ts";
 import type { EventStatus, Role } from "../../contracts/event.ts";
 import { loadConfig, projectRoot } from "../../src/adapters/config.ts";
+import { createSnapshots } from "../../src/adapters/snapshot-store.ts";
 import { createFactSink } from "../../src/adapters/fact-sink.ts";
 import { migrate } from "../../src/adapters/migrations.ts";
 import { createIds } from "../../src/adapters/uuid.ts";
@@ -104,6 +105,8 @@ export const startDeployment = async (): Promise<Deployment> => {
   await publish({ seed: 1 });
   const digest = encodingDigest(encoding);
   let batch = 0;
+  // A process that remembers what it wrote is a new one once everything is forgotten.
+  let { snapshots } = stores;
 
   const traffic: Deployment["traffic"] = ({ fromMs, hours, perHour, seed = 5, firstSeq = 0 }) => {
     const drawn = drawRows(hours * perHour, seed);
@@ -154,7 +157,14 @@ export const startDeployment = async (): Promise<Deployment> => {
     windows: config.service.windows,
     policy,
     profile: driftProfile(policy),
-    ports: { ...stores, registry: stores.bundles, progress: stores.loop.progress },
+    ports: {
+      ...stores,
+      registry: stores.bundles,
+      progress: stores.loop.progress,
+      get snapshots() {
+        return snapshots;
+      },
+    },
     traffic,
     record,
     publish,
@@ -167,6 +177,7 @@ export const startDeployment = async (): Promise<Deployment> => {
     },
     reset: async () => {
       await redis.flushall();
+      snapshots = createSnapshots(stack.clickhouse);
       for (const table of TABLES.split(" ")) await stack.sql(`TRUNCATE TABLE ${table}`);
     },
     count: async (table, where = "1") => {
