@@ -9,6 +9,7 @@ import type { Column } from "../src/core/encode.ts";
 import { encodeFrozen, encodingDigest, freezeEncoding } from "../src/core/encode.ts";
 import { INPUT, OUTPUT, exportOnnx } from "../src/core/onnx-graph.ts";
 import { compileEncoder } from "../src/core/row-encoder.ts";
+import { compileExplainer, explainerOf } from "../src/core/training/explain.ts";
 import { fitModel } from "../src/core/training/fit-model.ts";
 import { takeRows } from "../src/core/training/matrix.ts";
 import type { ScoringSession, ServingModel } from "../src/ports-serving.ts";
@@ -76,6 +77,7 @@ export const serveFlights = async (
     encodingDigest: encodingDigest(encoding),
     threshold: 0.5,
     session,
+    explain: compileExplainer(explainerOf(fitted.model), encoding.features.length),
   };
   return { model, onnx, encoding, rows };
 };

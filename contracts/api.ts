@@ -27,6 +27,17 @@ export const Interpretation = z.strictObject({
   confidence: z.number().min(0.5).max(1),
 });
 
+/** With `?explain=true`, on the log-odds before the calibrator: base + the contributions' sum = margin. */
+const explanation = {
+  contributions: z
+    .record(z.string(), z.number())
+    .nullable()
+    .optional()
+    .describe("One a feature; null where the model was made elsewhere and says nothing."),
+  base: z.number().optional().describe("Mean margin over the training rows."),
+  margin: z.number().optional(),
+};
+
 export const PredictAnswer = z.strictObject({
   request_id: z.uuid(),
   model: z.string(),
@@ -34,6 +45,7 @@ export const PredictAnswer = z.strictObject({
   probability: z.number().min(0).max(1),
   latency_ms: z.number().min(0),
   interpretation: Interpretation.optional(),
+  ...explanation,
 });
 
 export const FieldError = z.strictObject({ path: z.string(), message: z.string() });
@@ -69,6 +81,7 @@ export const BatchAnswer = z.strictObject({
         request_id: z.uuid(),
         probability: z.number().min(0).max(1),
         interpretation: Interpretation.optional(),
+        ...explanation,
       }),
       z.strictObject({ request_id: z.uuid(), error: Problem }),
     ]),

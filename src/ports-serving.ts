@@ -2,7 +2,9 @@
 // hand in plain objects. Nothing here is a class, and nothing here throws where it can answer.
 import type { StreamKind } from "../contracts/event.ts";
 import type { FeatureContract } from "../contracts/feature-contract.ts";
+import type { KeyRole } from "../contracts/keys.ts";
 import type { RowEncoder } from "./core/row-encoder.ts";
+import type { Explains } from "./core/training/explain.ts";
 
 /** A loaded model: rows of the contract's vector in, positive-class probabilities out. */
 export interface ScoringSession {
@@ -25,6 +27,8 @@ export interface ServingModel {
   /** Decision threshold frozen in the bundle. */
   readonly threshold: number;
   readonly session: ScoringSession;
+  /** Why a row got its margin; null for models made elsewhere. */
+  readonly explain: Explains | null;
 }
 
 /** Where serving stands against the ledger. */
@@ -101,15 +105,37 @@ export interface MakesIds {
 export type ApiRole = "public" | "predict" | "ingest" | "read" | "operate" | "approve" | "admin";
 
 export type Admission =
-  | { readonly ok: true; readonly actor: string }
+  /** `models`: the models the caller may ask; null or absent: all. */
+  | { readonly ok: true; readonly actor: string; readonly models?: readonly string[] | null }
   | {
       readonly ok: false;
-      readonly status: 401 | 403 | 429;
+      /** 503: whether the key still holds cannot be checked, and this route is not opened on a guess. */
+      readonly status: 401 | 403 | 429 | 503;
       readonly detail: string;
       readonly retryAfterS?: number;
     };
 
-/** Says who may pass. Called with the `Authorization` header for every route that is not public. */
+/** Whom a key belongs to and what it opens. */
+export interface KeyHolder {
+  readonly id: string;
+  readonly name: string;
+  readonly roles: readonly KeyRole[];
+  readonly models: readonly string[] | null;
+}
+
+/** Checks keys and sessions by what was read last; all but `freshness` is synchronous. */
+export interface ChecksKeys {
+  /** False while no key was ever made: then everyone who reaches the loopback address may do everything. */
+  configured(): boolean;
+  /** Null while what was read is fresh enough to know of every revocation; else resolves once it is, or rejects. */
+  freshness(): Promise<void> | null;
+  byKey(text: string, nowMs: number): KeyHolder | null;
+  bySession(token: string, nowMs: number): KeyHolder | null;
+  /** A token that stands for the holder's key until then, and no longer than the key itself. */
+  openSession(holder: KeyHolder, by: { readonly nowMs: number; readonly untilMs: number }): string;
+}
+
+/** Says who may pass. Called with the `Authorization` header (or `Session <token>` of a cookie) for every route that is not public. */
 export type Guard = (
   authorization: string | undefined,
   role: ApiRole,

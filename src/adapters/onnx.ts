@@ -10,6 +10,9 @@ import type { ScoringSession } from "../ports-serving.ts";
 /** What stands for a nominal value outside the vocabulary where a model takes strings: one no vocabulary can hold by accident. */
 const OTHER_TEXT = "__other__";
 
+/** 100 trees cost 2 µs a row in runs of 64 rows and 5 µs in runs of 1,000: beyond the cache, each row reads every tree from memory. */
+const ROWS_AT_ONCE = 64;
+
 export interface SessionSpec {
   readonly feed: Feed;
   readonly positive: Positive;
@@ -55,14 +58,24 @@ export const createSession = async (bytes: Uint8Array, spec: SessionSpec): Promi
     return answer;
   };
 
+  /** Runs of a size that stays in the processor's cache; between them the event loop serves others. */
+  const runInParts = async (vector: Float32Array, n: number): Promise<Float32Array | Float64Array> => {
+    if (n <= ROWS_AT_ONCE)
+      return runOnce(vector.length === n * width ? vector : vector.subarray(0, n * width), n);
+    const answer = new Float64Array(n);
+    for (let from = 0; from < n; from += ROWS_AT_ONCE) {
+      const count = Math.min(ROWS_AT_ONCE, n - from);
+      answer.set(await runOnce(vector.subarray(from * width, (from + count) * width), count), from);
+    }
+    return answer;
+  };
+
   return {
     run: async (vector, n) => {
       if (closed) throw new Error("the session is closed");
       running++;
       try {
-        return await (fixed === null
-          ? runOnce(vector.length === n * width ? vector : vector.subarray(0, n * width), n)
-          : runFixed(vector, n, fixed));
+        return await (fixed === null ? runInParts(vector, n) : runFixed(vector, n, fixed));
       } finally {
         if (--running === 0) idle();
       }

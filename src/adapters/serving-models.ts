@@ -4,6 +4,8 @@
 import { sha256Hex } from "../core/canonical.ts";
 import { encodingDigest } from "../core/encode.ts";
 import { compileEncoder } from "../core/row-encoder.ts";
+import type { Explains } from "../core/training/explain.ts";
+import { Explainer, compileExplainer } from "../core/training/explain.ts";
 import type { ScoringSession, ServesModels, ServingModel } from "../ports-serving.ts";
 import { createSession } from "./onnx.ts";
 import type { LoadedBundle } from "./registry.ts";
@@ -94,6 +96,7 @@ export const createServingModels = (options: ServingModelsOptions): ServingModel
       encodingDigest: encodingDigest(encoding),
       threshold: metadata.threshold,
       session,
+      explain: explainsOf(preprocessor.explainer, encoding.features.length),
     };
     await warmUp(session, encoding.features.length);
     return { key: keyOf(model, version, role), serving };
@@ -192,6 +195,12 @@ export const createServingModels = (options: ServingModelsOptions): ServingModel
       await Promise.all(loadedOf(last).map(({ serving }) => serving.session.close()));
     },
   };
+};
+
+/** What explains the version's margins; null where the bundle says nothing that this house reads. */
+const explainsOf = (written: unknown, features: number): Explains | null => {
+  const read = Explainer.safeParse(written);
+  return read.success ? compileExplainer(read.data, features) : null;
 };
 
 const NONE: readonly ServingModel[] = [];

@@ -14,6 +14,7 @@ import type {
   ServingClock,
   WallTime,
 } from "../ports-serving.ts";
+import { allowedOf, guardRoutes } from "./admission.ts";
 import { answerJson, answerProblem, readJsonText } from "./body.ts";
 import { advanceClock, readClock } from "./clock.ts";
 import { createEventRows } from "./event-rows.ts";
@@ -25,8 +26,9 @@ import { docsPage, openApi } from "./openapi.ts";
 import { predictBatch } from "./predict-batch.ts";
 import { createPredictor } from "./predict.ts";
 import type { Predictor } from "./predict.ts";
-import type { RouteRule } from "./routes.ts";
-import { ROUTES, matchRoutes } from "./routes.ts";
+import { wantsOf } from "./interpretation.ts";
+import { ROUTES } from "./routes.ts";
+import { scopedModels } from "./scope.ts";
 import { createScorer } from "./scorer.ts";
 import { createShadow } from "./shadow.ts";
 import { v2Routes } from "./v2.ts";
@@ -46,6 +48,8 @@ export interface AppOptions {
   readonly bodyBytesMax: number;
   readonly pendingMax: number;
   readonly ticksMax: number;
+  /** Where people reach the api; https makes cookies and answers stricter. */
+  readonly publicUrl: string | null;
   readonly shadow: { readonly queueRowsMax: number; readonly timeoutMs: number; readonly lingerMs: number };
   /** Sub-apps of other rooms with their own full paths below `path`, and what they add to the OpenAPI paths. */
   readonly mounts: readonly {
@@ -61,6 +65,7 @@ export const DEFAULTS: AppOptions = {
   bodyBytesMax: 4 * 1024 * 1024,
   pendingMax: 16_384,
   ticksMax: 4,
+  publicUrl: null,
   shadow: { queueRowsMax: 8192, timeoutMs: 1000, lingerMs: 10 },
   mounts: [],
 };
@@ -70,6 +75,7 @@ export interface Api {
   readonly predictor: Predictor;
   readonly guard: Guard | null;
   readonly metrics: ServingMetrics;
+  readonly wall: WallTime;
   readonly options: AppOptions;
   /** Tells the own partition how far event time is complete (`clock: wall`); called once a second by serve.ts. */
   heartbeat(): Promise<void>;
@@ -98,7 +104,7 @@ export const createApp = (deps: ServingDeps, given: Partial<AppOptions> = {}): A
   };
 
   const hono = new Hono();
-  hono.use(guardRoutes(deps.guard, ROUTES));
+  hono.use(guardRoutes(deps.guard, ROUTES, { metrics, publicUrl: options.publicUrl }));
   hono.notFound(() => answerProblem(problem("not-found", "No route has this path.")));
   hono.onError(() => answerProblem(problem("internal", "The request could not be completed.")));
 
@@ -116,6 +122,8 @@ export const createApp = (deps: ServingDeps, given: Partial<AppOptions> = {}): A
   hono.get("/openapi.json", (c) => c.json(document));
   hono.get("/docs", (c) => c.html(docsPage(document)));
 
+  const seenBy = (c: Context): ServesModels => scopedModels(models, allowedOf(c));
+
   /** A route that takes JSON text and gives a JSON body or a problem. */
   const jsonRoute = (
     path: string,
@@ -125,29 +133,38 @@ export const createApp = (deps: ServingDeps, given: Partial<AppOptions> = {}): A
     hono.post(path, async (c) => {
       const text = await readJsonText(c, options.bodyBytesMax);
       const outcome = text.ok ? await run(text.body, c) : text;
-      metrics.requests.inc({ route: path, status: String(outcome.ok ? status : outcome.problem.status) });
       return outcome.ok ? answerJson(outcome.body, status) : answerProblem(outcome.problem);
     });
   };
   hono.post("/api/v1/predict", async (c) => {
     const text = await readJsonText(c, options.bodyBytesMax);
-    if (!text.ok) return answerProblem(text.problem);
+    if (!text.ok) {
+      metrics.predicted(text.problem.status);
+      return answerProblem(text.problem);
+    }
     return new Promise<Response>((resolve) => {
-      predictor.predict(text.body, c.req.query("interpret") === "true", (status, body, retryAfterS) => {
+      const reply = (status: number, body: string, retryAfterS?: number): void =>
         resolve(new Response(body, { status, headers: replyHeaders(status, retryAfterS) }));
-      });
+      predictor.predict(
+        text.body,
+        wantsOf((name) => c.req.query(name)),
+        reply,
+        allowedOf(c),
+      );
     });
   });
   jsonRoute("/api/v1/predict/batch", 200, (text, c) =>
-    predictBatch({ models, scorer, ids, clock, wall }, text, {
-      interpret: c.req.query("interpret") === "true",
+    predictBatch({ models: seenBy(c), scorer, ids, clock, wall }, text, {
+      wants: wantsOf((name) => c.req.query(name)),
       rowsMax: options.pendingMax * 2,
     }),
   );
-  jsonRoute("/api/v1/shadow", 202, (text) =>
-    takeMirrored({ models, shadow, rows, publisher, ids, clock, wall, metrics }, text),
+  jsonRoute("/api/v1/shadow", 202, (text, c) =>
+    takeMirrored({ models: seenBy(c), shadow, rows, publisher, ids, clock, wall, metrics }, text),
   );
-  jsonRoute("/api/v1/labels", 202, (text) => takeLabels({ models, publisher, clock, metrics }, text));
+  jsonRoute("/api/v1/labels", 202, (text, c) =>
+    takeLabels({ models: seenBy(c), publisher, clock, metrics }, text),
+  );
   jsonRoute("/api/v1/clock", 200, (text) => advanceClock({ clock, publisher, idle }, text));
   hono.get("/api/v1/clock", async () => {
     const outcome = await readClock(clock);
@@ -172,6 +189,7 @@ export const createApp = (deps: ServingDeps, given: Partial<AppOptions> = {}): A
     predictor,
     guard: deps.guard,
     metrics,
+    wall,
     options,
     idle,
     heartbeat: async () => {
@@ -210,42 +228,4 @@ const readiness = ({ models, publisher }: ServingDeps, ready: boolean) => {
     spool_bytes: state.spoolBytes,
     durability: state.durability,
   };
-};
-
-/** Refuses what is not listed, and whoever lacks the listed role. */
-const guardRoutes = (guard: Guard | null, rules: readonly RouteRule[]) => {
-  const match = matchRoutes(rules);
-  return async function guardRoute(c: Context, next: () => Promise<void>): Promise<Response | undefined> {
-    const route = match(c.req.method, c.req.path);
-    if (!route.found) {
-      if (route.allow.length === 0) return answerProblem(problem("not-found", "No route has this path."));
-      return answerProblem(problem("method-not-allowed", `Allowed: ${route.allow.join(", ")}.`), {
-        allow: route.allow.join(", "),
-      });
-    }
-    if (guard !== null && route.rule.role !== "public") {
-      const admission = await guard(c.req.header("authorization"), route.rule.role, remoteOf(c));
-      if (!admission.ok) return answerProblem(refusalOf(admission));
-      c.set("actor", admission.actor);
-    }
-    await next();
-    return undefined;
-  };
-};
-
-/** The problem of a caller the guard turned away. */
-export const refusalOf = (refused: {
-  readonly status: 401 | 403 | 429;
-  readonly detail: string;
-}): Problem => {
-  if (refused.status === 401) return problem("unauthenticated", refused.detail);
-  return problem(refused.status === 403 ? "forbidden" : "too-many-requests", refused.detail);
-};
-
-/** Address of the peer, as @hono/node-server hands it on; empty where there is no socket (tests). */
-const remoteOf = (c: Context): string => {
-  const incoming: unknown = Reflect.get(Object(c.env), "incoming");
-  const socket: unknown = Reflect.get(Object(incoming), "socket");
-  const address: unknown = Reflect.get(Object(socket), "remoteAddress");
-  return typeof address === "string" ? address : "";
 };

@@ -54,6 +54,25 @@ export const addRow = (
   return null;
 };
 
+/** Batches of one version as one, so that a model runs once over all of them. */
+export const joinBatches = (batches: readonly [Batch, ...Batch[]]): Batch => {
+  const [first] = batches;
+  if (batches.length === 1) return first;
+  const rows = batches.reduce((sum, batch) => sum + batch.n, 0);
+  const joined = openBatch(first.model, rows);
+  for (const batch of batches) {
+    const [at, cells] = [joined.n * joined.width, batch.n * batch.width];
+    joined.vector.set(batch.vector.subarray(0, cells), at);
+    joined.codes.set(batch.codes.subarray(0, cells), at);
+    joined.n += batch.n;
+    joined.requestIds.push(...batch.requestIds);
+    joined.eventMs.push(...batch.eventMs);
+    joined.features.push(...batch.features);
+    joined.invalid.push(...batch.invalid);
+  }
+  return joined;
+};
+
 const grow = (batch: Batch): void => {
   const cells = Math.max(batch.codes.length * 2, 16 * batch.width);
   const vector = new Float32Array(cells);

@@ -3,6 +3,8 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { PublishesEvents, ServesModels } from "../ports-serving.ts";
 
+export const PREDICT_ROUTE = "/api/v1/predict";
+
 export interface ServingMetrics {
   readonly registry: Registry;
   /** Event rows made, by role and status. */
@@ -10,7 +12,10 @@ export interface ServingMetrics {
   /** Rows by where they came to rest; `refused` ones are the client's to send again. */
   readonly published: Counter<"stream" | "durability">;
   readonly labels: Counter<"outcome">;
-  readonly requests: Counter<"route" | "status">;
+  /** Every request that named a route, at whichever door. */
+  readonly requests: Counter<"method" | "route" | "status">;
+  /** Counts an answer to a prediction; cheaper than the counter, which takes it in when it is read. */
+  predicted(status: number): void;
   /** From the body's last byte to the answer, in seconds. */
   readonly predictSeconds: Histogram;
   readonly tickRows: Histogram;
@@ -80,8 +85,10 @@ export const createMetrics = (deps: { models: ServesModels; publisher: Publishes
       this.set(deps.publisher.state().corruptRecords);
     },
   });
+  const predicted = new Map<number, number>();
   return {
     registry,
+    predicted: (status) => void predicted.set(status, (predicted.get(status) ?? 0) + 1),
     events: new Counter({
       name: "flyball_events_total",
       help: "Event rows by role and status",
@@ -102,9 +109,14 @@ export const createMetrics = (deps: { models: ServesModels; publisher: Publishes
     }),
     requests: new Counter({
       name: "http_requests_total",
-      help: "Requests by route and status",
-      labelNames: ["route", "status"],
+      help: "Requests by method, route and status",
+      labelNames: ["method", "route", "status"],
       registers,
+      collect() {
+        for (const [status, n] of predicted)
+          this.inc({ method: "POST", route: PREDICT_ROUTE, status: String(status) }, n);
+        predicted.clear();
+      },
     }),
     predictSeconds: new Histogram({
       name: "flyball_predict_duration_seconds",

@@ -21,7 +21,7 @@ const OPERATIONS: readonly Operation[] = [
     summary: "Score one row. Answered only once its event is durable.",
     body: api.PredictRequest,
     answer: api.PredictAnswer,
-    query: ["interpret"],
+    query: ["interpret", "explain"],
   },
   {
     method: "POST",
@@ -29,7 +29,7 @@ const OPERATIONS: readonly Operation[] = [
     summary: "Score many rows; each gets its result or its problem.",
     body: api.BatchRequest,
     answer: api.BatchAnswer,
-    query: ["interpret"],
+    query: ["interpret", "explain"],
   },
   {
     method: "POST",

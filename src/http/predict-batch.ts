@@ -3,10 +3,12 @@
 import { INSTANCES_MAX } from "../../contracts/api.ts";
 import type { FieldError, Problem } from "../../contracts/api.ts";
 import { problem } from "../core/problem.ts";
-import type { MakesIds, ServesModels, ServingClock, ServingModel, WallTime } from "../ports-serving.ts";
+import type { MakesIds, ServesModels, ServingClock, WallTime } from "../ports-serving.ts";
+import type { Batch } from "./batch.ts";
 import { openBatch } from "./batch.ts";
 import { isProbability } from "./event-rows.ts";
-import { interpretationOf } from "./interpretation.ts";
+import type { Wants } from "./interpretation.ts";
+import { extrasOf } from "./interpretation.ts";
 import { take, violation } from "./predict.ts";
 import { isObject, parseJson, readInstance, resolveModel } from "./predict-request.ts";
 import type { Scorer } from "./scorer.ts";
@@ -26,7 +28,7 @@ export type BatchOutcome =
 export const predictBatch = async (
   deps: BatchDeps,
   text: string,
-  options: { readonly interpret: boolean; readonly rowsMax: number },
+  options: { readonly wants: Wants; readonly rowsMax: number },
 ): Promise<BatchOutcome> => {
   const { models, scorer, ids, clock, wall } = deps;
   const arrivedMs = wall.monotonicMs();
@@ -61,11 +63,11 @@ export const predictBatch = async (
   return {
     ok: true,
     body: render({
-      model,
+      batch,
       heads,
       problems,
       scores,
-      interpret: options.interpret,
+      wants: options.wants,
       tookMs: wall.monotonicMs() - arrivedMs,
     }),
   };
@@ -102,22 +104,23 @@ const readBatch = (
 };
 
 const render = (made: {
-  readonly model: ServingModel;
+  readonly batch: Batch;
   readonly heads: readonly string[];
   readonly problems: readonly (Problem | null)[];
   readonly scores: ArrayLike<number>;
-  readonly interpret: boolean;
+  readonly wants: Wants;
   readonly tookMs: number;
 }): string => {
-  const { model, problems, scores } = made;
+  const { batch, problems, scores } = made;
+  const { model } = batch;
   let row = 0;
   const items = made.heads.map((requestId, index) => {
     const why = problems[index] ?? null;
     if (why !== null) return `{"request_id":"${requestId}","error":${JSON.stringify(why)}}`;
-    const score = scores[row++];
+    const at = row++;
+    const score = scores[at];
     if (!isProbability(score)) return `{"request_id":"${requestId}","error":${MODEL_FAILED}}`;
-    const extra = made.interpret ? `,"interpretation":${JSON.stringify(interpretationOf(model, score))}` : "";
-    return `{"request_id":"${requestId}","probability":${score}${extra}}`;
+    return `{"request_id":"${requestId}","probability":${score}${extrasOf(batch, at, score, made.wants)}}`;
   });
   const latency = Math.round(made.tookMs * 1000) / 1000;
   return (

@@ -9,15 +9,20 @@ import { addRow, openBatch } from "./batch.ts";
 import { isProbability } from "./event-rows.ts";
 import type { ServingMetrics } from "./metrics.ts";
 import { readPredict, resolveModel } from "./predict-request.ts";
+import { scopedModels } from "./scope.ts";
 import type { Scorer } from "./scorer.ts";
-import { interpretationOf } from "./interpretation.ts";
+import type { Wants } from "./interpretation.ts";
+import { PLAIN, extrasOf } from "./interpretation.ts";
 
 /** Hands an answer to whoever asked: status, JSON body, seconds after which to come back. */
 export type Reply = (status: number, body: string, retryAfterS?: number) => void;
 
 export interface Predictor {
-  /** Takes one request; `reply` is called exactly once, never before the event is durable. */
-  predict(text: string, interpret: boolean, reply: Reply): void;
+  /**
+   * Takes one request; `reply` is called exactly once, never before the event is durable. `allowed`: the models the caller's key is
+   * for; null or absent: all.
+   */
+  predict(text: string, wants: Wants, reply: Reply, allowed?: readonly string[] | null): void;
   /** Earliest event time of requests not yet handed to the scorer. */
   oldestMs(): number;
 }
@@ -32,7 +37,7 @@ export interface PredictOptions {
 interface Asked {
   readonly requestId: string;
   readonly arrivedMs: number;
-  readonly interpret: boolean;
+  readonly wants: Wants;
   readonly reply: Reply;
 }
 
@@ -94,7 +99,7 @@ export const createPredictor = (
     const now = wall.monotonicMs();
     const { model } = tick.batch;
     const head = `,"model":${JSON.stringify(model.model)},"model_version":${JSON.stringify(model.version)},"probability":`;
-    tick.asked.forEach(({ requestId, arrivedMs, interpret, reply }, index) => {
+    tick.asked.forEach(({ requestId, arrivedMs, wants, reply }, index) => {
       const score = scores[index];
       const tookMs = now - arrivedMs;
       metrics.predictSeconds.observe(tookMs / 1000);
@@ -103,7 +108,7 @@ export const createPredictor = (
         return;
       }
       const latency = Math.round(tookMs * 1000) / 1000;
-      const extra = interpret ? `,"interpretation":${JSON.stringify(interpretationOf(model, score))}` : "";
+      const extra = wants === PLAIN ? "" : extrasOf(tick.batch, index, score, wants);
       reply(200, `{"request_id":"${requestId}"${head}${score},"latency_ms":${latency}${extra}}`);
     });
     for (const { asked, problem: why } of tick.refused) asked.reply(why.status, JSON.stringify(why));
@@ -116,8 +121,12 @@ export const createPredictor = (
   };
 
   return {
-    predict: (text, interpret, reply) => {
+    predict: (text, wants, tell, allowed = null) => {
       const arrivedMs = wall.monotonicMs();
+      const reply: Reply = (status, body, retryAfterS) => {
+        metrics.predicted(status);
+        tell(status, body, retryAfterS);
+      };
       if (pending >= options.pendingMax) {
         reply(503, OVERLOADED, 1);
         return;
@@ -127,7 +136,7 @@ export const createPredictor = (
         reply(read.problem.status, JSON.stringify(read.problem));
         return;
       }
-      const found = resolveModel(models, read.model);
+      const found = resolveModel(scopedModels(models, allowed), read.model);
       if (!found.ok) {
         reply(
           found.problem.status,
@@ -144,7 +153,7 @@ export const createPredictor = (
       }
       const { instance } = read;
       const requestId = instance.requestId ?? ids.random();
-      const asked = { requestId, arrivedMs, interpret, reply };
+      const asked = { requestId, arrivedMs, wants, reply };
       const errors = take(
         tick.batch,
         instance.features,

@@ -1,8 +1,8 @@
-// Stage room: the api's port. Plain node:http with Hono behind it; POST /api/v1/predict is answered without Request and Response
-// objects, which cost more than the prediction. Slow, oversized and broken requests get their problem document and lose the
+// Stage room: the api's port. Plain node:http with Hono behind it and the wire door before it; a POST /api/v1/predict that the wire door
+// leaves to node is answered without Request and Response objects. Slow, oversized and broken requests get their problem document and lose the
 // connection. Without keys it listens on loopback only and refuses any other address.
 import { createServer } from "node:http";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import type { Problem } from "../../contracts/api.ts";
@@ -10,10 +10,16 @@ import type { ProblemKind } from "../core/problem.ts";
 import { PROBLEM_TYPE, problem } from "../core/problem.ts";
 import type { Admission } from "../ports-serving.ts";
 import type { Api } from "./app.ts";
-import { refusalOf, replyHeaders } from "./app.ts";
+import { refusalOf } from "./admission.ts";
+import { replyHeaders } from "./app.ts";
 import { isJsonType } from "./body.ts";
+import type { Wants } from "./interpretation.ts";
+import { PLAIN, wantsOf } from "./interpretation.ts";
+import type { WireDoor } from "./wire-door.ts";
+import { createWireDoor } from "./wire-door.ts";
 
 const PREDICT = "/api/v1/predict";
+const KEEP_ALIVE_MS = 65_000;
 const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
 
 export interface Serving {
@@ -46,7 +52,7 @@ export const serve = async (api: Api, options: ServeOptions): Promise<Serving> =
       requestTimeout: requestTimeoutMs,
       headersTimeout: Math.min(requestTimeoutMs, 10_000),
       connectionsCheckingInterval: Math.max(250, Math.min(requestTimeoutMs / 2, 5_000)),
-      keepAliveTimeout: 65_000,
+      keepAliveTimeout: KEEP_ALIVE_MS,
       noDelay: true,
     },
     (request, response) => {
@@ -57,6 +63,15 @@ export const serve = async (api: Api, options: ServeOptions): Promise<Serving> =
     },
   );
   server.on("clientError", answerClientError);
+  const door = standBefore(server, (deliver) =>
+    createWireDoor(api, {
+      path: PREDICT,
+      deliver,
+      firstMs: Math.min(requestTimeoutMs, 10_000),
+      keepAliveMs: KEEP_ALIVE_MS,
+      halfMs: Math.min(requestTimeoutMs / 2, 1_000),
+    }),
+  );
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, host, () => {
@@ -70,6 +85,7 @@ export const serve = async (api: Api, options: ServeOptions): Promise<Serving> =
     close: async () => {
       clearInterval(beat);
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      door.close();
       server.closeIdleConnections();
       await Promise.race([api.idle(), new Promise((resolve) => setTimeout(resolve, 5_000).unref())]);
       server.closeIdleConnections();
@@ -80,6 +96,17 @@ export const serve = async (api: Api, options: ServeOptions): Promise<Serving> =
   };
 };
 
+/** Puts the wire door before node's parser: it meets each connection first and delivers what is not plain. */
+const standBefore = (server: Server, make: (deliver: (socket: Socket) => void) => WireDoor): WireDoor => {
+  const parsers = server.listeners("connection");
+  const door = make((socket) => {
+    for (const parse of parsers) parse.call(server, socket);
+  });
+  server.removeAllListeners("connection");
+  server.on("connection", (socket) => door.take(socket));
+  return door;
+};
+
 const portOf = (address: AddressInfo | string | null): number =>
   address !== null && typeof address === "object" ? address.port : 0;
 
@@ -88,7 +115,11 @@ const predictDoor = (api: Api): ((request: IncomingMessage, response: ServerResp
   const { guard, predictor, options } = api;
   const bytesMax = options.bodyBytesMax;
 
-  const receive = (request: IncomingMessage, response: ServerResponse): void => {
+  const receive = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    allowed: readonly string[] | null,
+  ): void => {
     if (!isJson(request.headers["content-type"])) {
       refuse(request, response, problem("not-json-type", "Send content-type: application/json."));
       return;
@@ -98,7 +129,7 @@ const predictDoor = (api: Api): ((request: IncomingMessage, response: ServerResp
       refuse(request, response, tooLarge);
       return;
     }
-    const interpret = wantsInterpretation(request.url ?? "");
+    const wants = wantsOfUrl(request.url ?? "");
     const chunks: Buffer[] = [];
     let length = 0;
     request.on("data", (chunk: Buffer) => {
@@ -116,8 +147,8 @@ const predictDoor = (api: Api): ((request: IncomingMessage, response: ServerResp
         chunks.length === 1 && only !== undefined
           ? only.toString("utf8")
           : Buffer.concat(chunks).toString("utf8");
-      predictor.predict(text, interpret, (status, body, retryAfterS) => {
-        if (status === 200 && !interpret) {
+      const reply = (status: number, body: string, retryAfterS?: number): void => {
+        if (status === 200 && wants === PLAIN) {
           // Names, digits and a uuid: ASCII, which node writes without measuring it first.
           response.writeHead(200, OK_HEADERS);
           response.end(body, "latin1");
@@ -125,14 +156,24 @@ const predictDoor = (api: Api): ((request: IncomingMessage, response: ServerResp
         }
         response.writeHead(status, replyHeaders(status, retryAfterS));
         response.end(body);
-      });
+      };
+      predictor.predict(text, wants, reply, allowed);
     });
   };
 
-  if (guard === null) return receive;
+  const refuse = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    why: Problem,
+    retryAfterS?: number,
+  ): void => {
+    api.metrics.predicted(why.status);
+    turnAway(request, response, why, retryAfterS);
+  };
+  if (guard === null) return (request, response) => receive(request, response, null);
   const admit = (request: IncomingMessage, response: ServerResponse, admission: Admission): void => {
-    if (admission.ok) receive(request, response);
-    else refuse(request, response, refusalOf(admission));
+    if (admission.ok) receive(request, response, admission.models ?? null);
+    else refuse(request, response, refusalOf(admission), admission.retryAfterS);
   };
   return (request, response) => {
     const asked = guard(request.headers.authorization, "predict", request.socket.remoteAddress ?? "");
@@ -145,18 +186,31 @@ const predictDoor = (api: Api): ((request: IncomingMessage, response: ServerResp
   };
 };
 
-const OK_HEADERS = { "content-type": "application/json" };
+const OK_HEADERS = { "content-type": "application/json", "x-content-type-options": "nosniff" };
 
 const isJson = (type: string | undefined): boolean => type === "application/json" || isJsonType(type);
 
-const wantsInterpretation = (url: string): boolean =>
-  url.length > PREDICT.length &&
-  new URLSearchParams(url.slice(PREDICT.length + 1)).get("interpret") === "true";
+const wantsOfUrl = (url: string): Wants => {
+  if (url.length <= PREDICT.length) return PLAIN;
+  const query = new URLSearchParams(url.slice(PREDICT.length + 1));
+  return wantsOf((name) => query.get(name));
+};
 
 /** Answers before the body is read; the rest of it is not wanted, so the connection ends. */
-const refuse = (request: IncomingMessage, response: ServerResponse, why: Problem): void => {
+const turnAway = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  why: Problem,
+  retryAfterS: number | undefined,
+): void => {
   const rest = request.complete ? {} : { connection: "close" };
-  response.writeHead(why.status, { "content-type": PROBLEM_TYPE, ...rest });
+  const wait = retryAfterS === undefined ? {} : { "retry-after": String(retryAfterS) };
+  response.writeHead(why.status, {
+    "content-type": PROBLEM_TYPE,
+    "x-content-type-options": "nosniff",
+    ...wait,
+    ...rest,
+  });
   response.end(JSON.stringify(why), () => {
     if (!request.complete) request.destroy();
   });

@@ -9,7 +9,7 @@ import type {
   ServingModel,
   WallTime,
 } from "../ports-serving.ts";
-import { addRow, oldestMs, openBatch } from "./batch.ts";
+import { addRow, joinBatches, oldestMs, openBatch } from "./batch.ts";
 import type { Batch } from "./batch.ts";
 import type { EventRows, RowBlock } from "./event-rows.ts";
 import { isProbability } from "./event-rows.ts";
@@ -46,6 +46,9 @@ interface Lane {
   /** The batch whose outcome is still open; null once it has timed out, though the call may hang on. */
   running: Batch | null;
 }
+
+/** Rows of waiting ticks that a candidate scores in one call. */
+const ROWS_TOGETHER = 256;
 
 type Miss = Extract<EventStatus, "error" | "timeout" | "shed">;
 
@@ -158,11 +161,10 @@ export const createShadow = (
   const pump = async (lane: Lane): Promise<void> => {
     for (;;) {
       expire(lane);
-      const next = lane.waiting.shift();
-      if (next === undefined) break;
-      lane.waitingRows -= next.batch.n;
-      lane.running = next.batch;
-      const outcome = run(lane.candidate, next.batch);
+      const next = nextOf(lane);
+      if (next === null) break;
+      lane.running = next;
+      const outcome = run(lane.candidate, next);
       let timedOut = false;
       for (;;) {
         const done = await within(outcome, options.timeoutMs);
@@ -170,7 +172,7 @@ export const createShadow = (
           if (!timedOut) for (const block of done) finish(block);
           break;
         }
-        if (!timedOut) finish(miss(lane.candidate, next.batch, "timeout"));
+        if (!timedOut) finish(miss(lane.candidate, next, "timeout"));
         timedOut = true;
         lane.running = null;
         expire(lane);
@@ -225,6 +227,22 @@ export const createShadow = (
         void flush().then(wakeIdlers);
       }),
   };
+};
+
+/** What a lane scores next: ticks that wait together run together, as long as they met the same version. */
+const nextOf = (lane: Lane): Batch | null => {
+  const first = lane.waiting.shift();
+  if (first === undefined) return null;
+  const together: [Batch, ...Batch[]] = [first.batch];
+  let rows = first.batch.n;
+  for (let next = lane.waiting[0]; next !== undefined; next = lane.waiting[0]) {
+    if (next.batch.model !== first.batch.model || rows + next.batch.n > ROWS_TOGETHER) break;
+    lane.waiting.shift();
+    together.push(next.batch);
+    rows += next.batch.n;
+  }
+  lane.waitingRows -= rows;
+  return joinBatches(together);
 };
 
 /** The outcome, or null where it takes longer than `ms`. */

@@ -1,18 +1,62 @@
-// Core, training: why a row got its margin. Exact path-dependent TreeSHAP for trees (Lundberg et al., 2020), terms for
-// linear models. Contributions are on the log-odds before the calibrator; base + their sum is the margin within 1e-6.
+// Core, training: why a row got its margin. Exact path-dependent TreeSHAP (Lundberg et al., 2020) over flat arrays, one pass over the
+// leaves; terms for linear models. Contributions are on the log-odds before the calibrator; base + their sum is the margin within 1e-6.
+import { z } from "zod";
 import type { FittedModel } from "./fit-model.ts";
 import { contribution } from "./logistic.ts";
-import type { LinearMargin } from "./logistic.ts";
+import type { LinearMargin, Term } from "./logistic.ts";
 import type { Tree } from "./tree.ts";
 import { goesLeft } from "./tree.ts";
+
+const Numbers = z.array(z.number());
+const Rules = z.array(
+  z.union([
+    z.strictObject({ upTo: z.number(), missingLeft: z.boolean() }),
+    z.strictObject({ members: Numbers }),
+    z.null(),
+  ]),
+);
+const Trees = z.array(
+  z.strictObject({
+    feature: Numbers,
+    rule: Rules,
+    left: Numbers,
+    right: Numbers,
+    value: Numbers,
+    rows: Numbers,
+  }),
+);
+const Terms = z.array(
+  z.union([
+    z.strictObject({ slope: z.number(), mean: z.number(), missing: z.number() }),
+    z.strictObject({ table: Numbers }),
+  ]),
+);
 
 /** All that explaining needs, plain JSON. `base` is the mean margin over the training rows. */
 export type Explainer =
   | { readonly v: 1; readonly kind: "trees"; readonly base: number; readonly trees: readonly Tree[] }
   | { readonly v: 1; readonly kind: "linear"; readonly base: number; readonly linear: LinearMargin };
 
+/** Reads an explainer out of a bundle. */
+export const Explainer: z.ZodType<Explainer> = z.discriminatedUnion("kind", [
+  z.strictObject({ v: z.literal(1), kind: z.literal("trees"), base: z.number(), trees: Trees }),
+  z.strictObject({
+    v: z.literal(1),
+    kind: z.literal("linear"),
+    base: z.number(),
+    linear: z.strictObject({ intercept: z.number(), terms: Terms }),
+  }),
+]);
+
 /** A row as it was served: its codes, and raw values of continuous features (null or NaN = missing). */
 export type ExplainedRow = { readonly codes: ArrayLike<number>; readonly values: ArrayLike<number | null> };
+
+/** Gives one contribution a feature, in contract order, on the log-odds margin. */
+export type Explains = (row: ExplainedRow) => {
+  readonly base: number;
+  readonly contributions: readonly number[];
+  readonly margin: number;
+};
 
 /** Takes from a fitted model what explaining needs. */
 export const explainerOf = (model: FittedModel): Explainer =>
@@ -25,21 +69,28 @@ export const explainerOf = (model: FittedModel): Explainer =>
       }
     : { v: 1, kind: "linear", base: model.linear.intercept, linear: model.linear };
 
-/** One contribution a feature, in contract order, on the log-odds margin. */
-export const explain = (
-  explainer: Explainer,
-  row: ExplainedRow,
-): { base: number; contributions: number[]; margin: number } => {
-  const features = row.codes.length;
-  const contributions = Array<number>(features).fill(0);
-  if (explainer.kind === "linear")
-    explainer.linear.terms.forEach((term, feature) => {
-      contributions[feature] = contribution(term, row.codes[feature] ?? 0, row.values[feature] ?? null);
-    });
-  else for (const tree of explainer.trees) shapOfTree(tree, row.codes, contributions);
-  const margin = contributions.reduce((sum, share) => sum + share, explainer.base);
-  return { base: explainer.base, contributions, margin };
+/** Prepares an explainer once, at load; explaining a row then walks flat arrays and follows no pointers. */
+export const compileExplainer = (explainer: Explainer, features: number): Explains => {
+  const add =
+    explainer.kind === "linear" ? linearShares(explainer.linear.terms) : treeShares(explainer.trees);
+  return (row) => {
+    const shares = new Float64Array(features);
+    add(row, shares);
+    const contributions = [...shares];
+    const margin = contributions.reduce((sum, one) => sum + one, explainer.base);
+    return { base: explainer.base, contributions, margin };
+  };
 };
+
+type AddsShares = (row: ExplainedRow, shares: Float64Array) => void;
+
+const linearShares =
+  (terms: readonly Term[]): AddsShares =>
+  ({ codes, values }, shares) => {
+    terms.forEach((term, feature) => {
+      shares[feature] = contribution(term, codes[feature] ?? 0, values[feature] ?? null);
+    });
+  };
 
 /** Mean leaf value over the training rows that passed the tree. */
 const meanValue = (tree: Tree): number =>
@@ -50,79 +101,123 @@ const meanValue = (tree: Tree): number =>
 
 const share = (tree: Tree, node: number, of: number): number => (tree.rows[node] ?? 0) / (tree.rows[of] ?? 1);
 
-/** One feature on the way to a node: the shares of its absent and present paths, and the weight of subsets of each size. */
-type Step = { readonly feature: number; readonly zero: number; readonly one: number; weight: number };
-
-/** Walks a tree once, keeping for every subset size how many of the path's feature subsets reach the node (algorithm 2). */
-const shapOfTree = (tree: Tree, codes: ArrayLike<number>, contributions: number[]): void => {
-  const walk = (node: number, before: readonly Step[], zero: number, one: number, feature: number): void => {
-    const path = extended(before, { feature, zero, one });
-    const by = tree.feature[node] ?? -1;
-    const rule = tree.rule[node] ?? null;
-    if (by < 0 || rule === null) {
-      for (let at = 1; at < path.length; at++) {
-        const step = path[at];
-        if (step === undefined) continue;
-        const weight = unwoundSum(path, at);
-        contributions[step.feature] =
-          (contributions[step.feature] ?? 0) + weight * (step.one - step.zero) * (tree.value[node] ?? 0);
+/**
+ * A leaf's game has one player a feature on its path. A feature whose code passes all its splits there lets the leaf through whether
+ * known (1) or not (its share of rows, `zero`); one whose code fails does so only unknown. The coefficients of ∏(zero + x) over
+ * the passing features count their subsets by size, and dividing one factor out leaves the subsets without that feature.
+ */
+const treeShares = (trees: readonly Tree[]): AddsShares => {
+  const { starts, values, feature, zero, passing, deepest } = flatten(trees);
+  const size = deepest + 1;
+  const weights = subsetWeights(deepest);
+  const polynomial = new Float64Array(size + 1);
+  const passed = new Int32Array(size);
+  return ({ codes }, shares) => {
+    for (let leaf = 0; leaf < values.length; leaf++) {
+      const [from, to] = [starts[leaf] ?? 0, starts[leaf + 1] ?? 0];
+      const weightsAt = (to - from) * size;
+      let scale = values[leaf] ?? 0;
+      let n = 0;
+      polynomial[0] = 1;
+      for (let step = from; step < to; step++) {
+        const code = codes[feature[step] ?? 0] ?? 0;
+        const share = zero[step] ?? 0;
+        if ((((passing[step * WORDS + (code >>> 5)] ?? 0) >>> (code & 31)) & 1) === 0) {
+          scale *= share;
+          continue;
+        }
+        polynomial[n + 1] = 1;
+        for (let k = n; k > 0; k--) polynomial[k] = (polynomial[k] ?? 0) * share + (polynomial[k - 1] ?? 0);
+        polynomial[0] = (polynomial[0] ?? 0) * share;
+        passed[n++] = step;
       }
-      return;
+      if (n < to - from) {
+        let sum = 0;
+        for (let k = 0; k <= n; k++) sum += (weights[weightsAt + k] ?? 0) * (polynomial[k] ?? 0);
+        let next = 0;
+        for (let step = from; step < to; step++) {
+          if (next < n && passed[next] === step) next++;
+          else shares[feature[step] ?? 0] = (shares[feature[step] ?? 0] ?? 0) - scale * sum;
+        }
+      }
+      for (let at = 0; at < n; at++) {
+        const step = passed[at] ?? 0;
+        const share = zero[step] ?? 0;
+        let quotient = 0;
+        let sum = 0;
+        for (let k = n; k > 0; k--) {
+          quotient = (polynomial[k] ?? 0) - share * quotient;
+          sum += (weights[weightsAt + k - 1] ?? 0) * quotient;
+        }
+        const by = feature[step] ?? 0;
+        shares[by] = (shares[by] ?? 0) + scale * (1 - share) * sum;
+      }
     }
-    const [left, right] = [tree.left[node] ?? 0, tree.right[node] ?? 0];
-    const [hot, cold] = goesLeft(rule, codes[by] ?? 0) ? [left, right] : [right, left];
-    const seen = path.findIndex((step, at) => at > 0 && step.feature === by);
-    const earlier = path[seen];
-    const rest = earlier === undefined ? path : unwound(path, seen);
-    const [zeroBefore, oneBefore] = earlier === undefined ? [1, 1] : [earlier.zero, earlier.one];
-    walk(hot, rest, zeroBefore * share(tree, hot, node), oneBefore, by);
-    walk(cold, rest, zeroBefore * share(tree, cold, node), 0, by);
   };
-  walk(0, [], 1, 1, -1);
 };
 
-const extended = (path: readonly Step[], by: { feature: number; zero: number; one: number }): Step[] => {
-  const depth = path.length;
-  const longer: Step[] = [...path.map((step) => ({ ...step })), { ...by, weight: depth === 0 ? 1 : 0 }];
-  for (let i = depth - 1; i >= 0; i--) {
-    const [here, next] = [longer[i], longer[i + 1]];
-    if (here === undefined || next === undefined) continue;
-    next.weight += (by.one * here.weight * (i + 1)) / (depth + 1);
-    here.weight = (by.zero * here.weight * (depth - i)) / (depth + 1);
+/** 256 codes as bits. */
+const WORDS = 8;
+
+/** Shapley's weight of a subset of k among d players without one of them, k!(d−1−k)!/d!, at [d·(deepest+1) + k]. */
+const subsetWeights = (deepest: number): Float64Array => {
+  const weights = new Float64Array((deepest + 1) * (deepest + 1));
+  for (let d = 1; d <= deepest; d++) {
+    let choose = 1;
+    for (let k = 0; k < d; k++) {
+      weights[d * (deepest + 1) + k] = 1 / (d * choose);
+      choose = (choose * (d - 1 - k)) / (k + 1);
+    }
   }
-  return longer;
+  return weights;
 };
 
-/** Sum of the weights `unwound` would leave, without making them: it is asked once a feature and leaf. */
-const unwoundSum = (path: readonly Step[], at: number): number => {
-  const depth = path.length - 1;
-  const { zero = 0, one = 0 } = path[at] ?? {};
-  let carried = path[depth]?.weight ?? 0;
-  let sum = 0;
-  for (let i = depth - 1; i >= 0; i--) {
-    const here = path[i]?.weight ?? 0;
-    if (one !== 0) {
-      const undone = (carried * (depth + 1)) / ((i + 1) * one);
-      sum += undone;
-      carried = here - (undone * zero * (depth - i)) / (depth + 1);
-    } else sum += (here * (depth + 1)) / (zero * (depth - i));
-  }
-  return sum;
-};
+type Step = { readonly feature: number; readonly zero: number; readonly passing: Uint32Array };
 
-/** Undoes the extension by the step at `at`, as if its feature had never been on the path. */
-const unwound = (path: readonly Step[], at: number): Step[] => {
-  const depth = path.length - 1;
-  const { zero = 0, one = 0 } = path[at] ?? {};
-  const weights = path.map(({ weight }) => weight);
-  let carried = weights[depth] ?? 0;
-  for (let i = depth - 1; i >= 0; i--) {
-    const here = weights[i] ?? 0;
-    if (one !== 0) {
-      const undone = (carried * (depth + 1)) / ((i + 1) * one);
-      weights[i] = undone;
-      carried = here - (undone * zero * (depth - i)) / (depth + 1);
-    } else weights[i] = (here * (depth + 1)) / (zero * (depth - i));
+/** Every leaf's path, one step a feature: the share of rows its splits let by and the codes that pass them all. */
+const flatten = (trees: readonly Tree[]) => {
+  const paths: { readonly value: number; readonly steps: readonly Step[] }[] = [];
+  for (const tree of trees) {
+    const walk = (node: number, steps: readonly Step[]): void => {
+      const rule = tree.rule[node] ?? null;
+      const feature = tree.feature[node] ?? -1;
+      if (rule === null || feature < 0) {
+        paths.push({ value: tree.value[node] ?? 0, steps });
+        return;
+      }
+      const left = new Uint32Array(WORDS);
+      for (let code = 0; code < 256; code++)
+        if (goesLeft(rule, code)) left[code >>> 5] = (left[code >>> 5] ?? 0) | (1 << (code & 31));
+      const before = steps.find((step) => step.feature === feature);
+      const others = steps.filter((step) => step !== before);
+      const onTo = (child: number, codes: Uint32Array): void =>
+        walk(child, [
+          ...others,
+          {
+            feature,
+            zero: (before?.zero ?? 1) * share(tree, child, node),
+            passing: codes.map((word, at) => word & (before?.passing[at] ?? 0xffffffff)),
+          },
+        ]);
+      onTo(tree.left[node] ?? 0, left);
+      onTo(
+        tree.right[node] ?? 0,
+        left.map((word) => ~word),
+      );
+    };
+    walk(0, []);
   }
-  return path.filter((_, i) => i !== at).map((step, i) => ({ ...step, weight: weights[i] ?? 0 }));
+  const steps = paths.flatMap((path) => path.steps);
+  const passing = new Uint32Array(steps.length * WORDS);
+  steps.forEach((step, at) => passing.set(step.passing, at * WORDS));
+  const starts = new Int32Array(paths.length + 1);
+  paths.forEach((path, leaf) => (starts[leaf + 1] = (starts[leaf] ?? 0) + path.steps.length));
+  return {
+    starts,
+    values: Float64Array.from(paths, (path) => path.value),
+    feature: Int32Array.from(steps, (step) => step.feature),
+    zero: Float64Array.from(steps, (step) => step.zero),
+    passing,
+    deepest: paths.reduce((deepest, path) => Math.max(deepest, path.steps.length), 0),
+  };
 };

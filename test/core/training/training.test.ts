@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { MISSING } from "../../../contracts/encoding.ts";
 import { metricsOf } from "../../../src/core/performance.ts";
 import { exportOnnx } from "../../../src/core/onnx-graph.ts";
-import { explain, explainerOf } from "../../../src/core/training/explain.ts";
+import { compileExplainer, explainerOf } from "../../../src/core/training/explain.ts";
 import { fitModel, marginsOf, predictFitted } from "../../../src/core/training/fit-model.ts";
 import type { Family, Fitted, FitInput } from "../../../src/core/training/fit-model.ts";
 import { takeRows } from "../../../src/core/training/matrix.ts";
@@ -77,13 +77,13 @@ describe.each(FAMILIES)("%s", (family) => {
   });
 
   it("explains every score as base plus contributions", () => {
-    const explainer = explainerOf(fitted.model);
+    const explain = compileExplainer(explainerOf(fitted.model), encoding.features.length);
     for (const rows of [test, takeRows(later, sets.test)]) {
       const margins = marginsOf(fitted.model, rows);
       for (let row = 0; row < 50; row++) {
         const codes = rows.codes.map((column) => column[row] ?? 0);
         const values = (rows.values ?? []).map((column) => column?.[row] ?? null);
-        const { base, contributions, margin } = explain(explainer, { codes, values });
+        const { base, contributions, margin } = explain({ codes, values });
         expect(Math.abs(margin - (margins[row] ?? NaN))).toBeLessThan(1e-6);
         expect(contributions.reduce((a, b) => a + b, base)).toBe(margin);
         expect(contributions[2]).toBeCloseTo(0, 9); // the constant explains nothing
@@ -139,10 +139,10 @@ describe("TreeSHAP", () => {
     const fitted = fit(inputOf("gradient-boosted-trees", train, { parameters: { boosting: { trees: 5 } } }));
     if (fitted.model.family !== "gradient-boosted-trees") throw new Error("not trees");
     const { trees } = fitted.model.ensemble;
-    const explainer = explainerOf(fitted.model);
+    const explain = compileExplainer(explainerOf(fitted.model), encoding.features.length);
     for (let row = 0; row < 20; row++) {
       const codes = later.codes.map((column) => column[row * 37] ?? 0);
-      const { contributions } = explain(explainer, { codes, values: [] });
+      const { contributions } = explain({ codes, values: [] });
       const counted = shapley(codes.length, (known) =>
         trees.reduce((sum, tree) => sum + expectation(tree, 0, codes, known), 0),
       );
