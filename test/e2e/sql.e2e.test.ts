@@ -30,7 +30,7 @@ const questions = [
 ].map(([, title = "", sql = ""]) => ({ title, sql }));
 
 beforeAll(async () => {
-  demo = await startDemo({ days: 8, flights: 150_000 });
+  demo = await startDemo({ days: 8, flights: 12_000 });
 }, 300_000);
 afterAll(async () => {
   await demo?.close();

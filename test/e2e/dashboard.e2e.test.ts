@@ -1,0 +1,183 @@
+// End to end: the dashboard in a real Chromium on what a real replay left behind: every page, by light, dark and phone, by keyboard, and the
+// operator's commands from the click to the ledger.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Browser } from "playwright-core";
+import { findChromium, openBrowser, openPage, type Watched } from "../support/browser.ts";
+import { startDemo, type DemoStack } from "../support/demo.ts";
+
+const chromium = findChromium();
+const MODEL = "/dashboard/models/flight-delay";
+const PAGES = [
+  {
+    name: "Overview",
+    path: "/dashboard",
+    shows: /begins its trial|stays on trial|is promoted|Nothing needs/,
+  },
+  { name: "Drift", path: `${MODEL}/drift`, shows: /distance/ },
+  { name: "Performance", path: `${MODEL}/performance`, shows: /origin=ORD/ },
+  { name: "Shadow", path: `${MODEL}/shadow`, shows: /With label/ },
+  { name: "Versions", path: `${MODEL}/versions`, shows: /gradient-boosted-trees/ },
+  { name: "Governance", path: `${MODEL}/governance`, shows: /since 2001-02/ },
+  { name: "Decisions", path: `${MODEL}/decisions`, shows: /begins its trial/ },
+  { name: "Audit", path: "/dashboard/audit", shows: /from Training to Shadowing/ },
+] as const;
+const SCREENS = [
+  { screen: "light", colorScheme: "light", viewport: { width: 1280, height: 900 } },
+  { screen: "dark", colorScheme: "dark", viewport: { width: 1280, height: 900 } },
+  { screen: "phone", colorScheme: "light", viewport: { width: 360, height: 740 } },
+] as const;
+
+describe.skipIf(chromium === null)("the dashboard", () => {
+  let demo: DemoStack;
+  let browser: Browser;
+  const open = (options: Parameters<typeof openPage>[2] = {}): Promise<Watched> =>
+    openPage(browser, new URL(demo.api).origin, options);
+  const governance = async (): Promise<{
+    promoted: string;
+    candidate: string | null;
+    standby: string | null;
+  }> => (await (await fetch(`${demo.api}/api/v1/models/flight-delay`)).json()) as never;
+
+  beforeAll(async () => {
+    demo = await startDemo({ days: 8, flights: 12_000 });
+    browser = await openBrowser(chromium ?? "");
+  }, 300_000);
+  afterAll(async () => {
+    await browser?.close();
+    await demo?.close();
+  });
+
+  describe.each(SCREENS)("on a $screen screen", ({ screen: _, ...screen }) => {
+    it.each(PAGES)(
+      "shows $name whole, without a complaint and within a second of data",
+      async ({ name, path, shows }) => {
+        const { page, complaints, strangers, close } = await open(screen);
+        await page.goto(demo.api + path);
+        await page.getByRole("heading", { level: 1, name }).waitFor();
+        await page.locator("main").getByText(shows).first().waitFor();
+        await page.waitForFunction("document.querySelectorAll('.skeleton').length === 0");
+        expect(
+          await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"),
+        ).toBe(0);
+        expect(complaints).toEqual([]);
+        expect(strangers).toEqual([]);
+        await close();
+      },
+    );
+  });
+
+  it("opens a feature's histograms from the map, by keyboard alone", async () => {
+    const { page, complaints, close } = await open();
+    await page.goto(`${demo.api}${MODEL}/drift`);
+    await page.getByRole("button", { name: /^distance 2001-02-03: KS distance/ }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "distance, 2001-02-03" }).waitFor();
+    await page.getByRole("row", { name: /KS distance/ }).waitFor();
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
+  it("replays a decision to the same bytes and verifies the chain", async () => {
+    const { page, close } = await open();
+    await page.goto(`${demo.api}${MODEL}/decisions`);
+    await page.locator(".timeline a").first().click();
+    await page.getByRole("button", { name: "Replay" }).click();
+    await page.getByText("✓ Identical bytes").waitFor();
+    await page.goto(`${demo.api}/dashboard/audit`);
+    await page.getByRole("button", { name: "Verify the chain" }).click();
+    await page.getByText(/Nothing was altered/).waitFor();
+    await close();
+  });
+
+  it("follows an alert's short link to its decision", async () => {
+    const { items } = (await (await fetch(`${demo.api}/api/v1/decisions?limit=1`)).json()) as {
+      items: { id: string }[];
+    };
+    const { page, close } = await open();
+    await page.goto(`${demo.api}/decisions/${items[0]?.id}`);
+    await page.getByRole("heading", { level: 1, name: /^Decision / }).waitFor();
+    await close();
+  });
+
+  it("carries out approve, promote and rollback by hand, each in the ledger with its reason", async () => {
+    const before = await governance();
+    const candidate = before.candidate ?? "";
+    expect(candidate).not.toBe("");
+    const { page, complaints, close } = await open();
+    await page.goto(`${demo.api}${MODEL}/governance`);
+    const command = async (name: string, reason: string, outcome: RegExp): Promise<void> => {
+      await page.getByRole("button", { name, exact: true }).click();
+      const dialog = page.getByRole("dialog");
+      expect(await dialog.getByRole("button", { name, exact: true }).isDisabled()).toBe(true);
+      await dialog.getByLabel(/Reason/).fill(reason);
+      await dialog.getByRole("button", { name, exact: true }).click();
+      await dialog.getByText(outcome).waitFor({ timeout: 30_000 });
+      await dialog.getByRole("button", { name: "Close" }).click();
+      await page.getByRole("cell", { name: reason }).waitFor();
+    };
+    await command("Approve", "looked at its gates", /Done: .* is approved by/);
+    await command("Promote", "the evening shift wants it", /Done: /);
+    expect((await governance()).promoted).toBe(candidate);
+    await command("Rollback", "it was a drill", /Done: /);
+    expect((await governance()).promoted).toBe(before.promoted);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
+  it("refuses a command on a ledger that moved meanwhile, and says so", async () => {
+    const { page, close } = await open();
+    await page.goto(`${demo.api}${MODEL}/governance`);
+    await page.getByRole("button", { name: "Freeze" }).click();
+    await page.getByLabel(/Reason/).fill("too late");
+    await fetch(`${demo.api}/api/v1/governance/flight-delay/release`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ reason: "somebody was faster" }),
+    });
+    await page.getByRole("dialog").getByRole("button", { name: "Freeze" }).click();
+    await page.getByText("The ledger moved while you decided.").waitFor();
+    await close();
+  });
+
+  it("shows news without a reload", async () => {
+    const { page, close } = await open();
+    await page.goto(`${demo.api}/dashboard/audit`);
+    await page.getByText("Live").waitFor();
+    const answer = await fetch(`${demo.api}/api/v1/governance/flight-delay/freeze`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ reason: "news should arrive by themselves" }),
+    });
+    expect(answer.status).toBe(202);
+    await page.getByText("news should arrive by themselves").first().waitFor({ timeout: 15_000 });
+    await close();
+  });
+
+  it("says that a line is broken, keeps what it shows, and offers only reading to the job board", async () => {
+    const { page, close } = await open();
+    await page.goto(`${demo.api}/dashboard`);
+    await page.getByText("Live").waitFor();
+    await page.context().setOffline(true);
+    await page.route("**/api/**", (route) => route.abort());
+    await page.getByRole("link", { name: "Audit" }).click();
+    await page.getByText(/Could not be read/).waitFor();
+    await close();
+    const jobs = await open();
+    await jobs.page.goto(`${demo.api}/jobs`);
+    await jobs.page.getByText("decide").first().waitFor();
+    expect(jobs.strangers).toEqual([]);
+    await jobs.close();
+    const written = await fetch(`${demo.api}/jobs/api/queues/decide/pause`, { method: "PUT" });
+    expect(written.status).toBe(405);
+  });
+
+  it("serves its pages under a policy that lets nothing else in", async () => {
+    const page = await fetch(`${demo.api}/dashboard`);
+    expect(page.headers.get("content-security-policy")).toContain("default-src 'self'");
+    expect(page.headers.get("x-content-type-options")).toBe("nosniff");
+    const again = await fetch(`${demo.api}/dashboard`, {
+      headers: { "if-none-match": page.headers.get("etag") ?? "" },
+    });
+    expect(again.status).toBe(304);
+  });
+});
