@@ -5,7 +5,7 @@ import type { Decision, Memory } from "../../contracts/decision.ts";
 import { assess, type DecisionInputs } from "./assess.ts";
 import { canonicalJson, sha256Hex } from "./canonical.ts";
 import { applyRules, dueAlerts, quarantineOf, remember } from "./decide-rules.ts";
-import { signalsOf } from "./decide-signals.ts";
+import { contextOf, signalsOf } from "./decide-signals.ts";
 import { problemOf } from "./evidence-check.ts";
 import { round9 } from "./threshold.ts";
 
@@ -65,8 +65,9 @@ export const judge = (inputs: DecisionInputs): { verdict: Verdict; memory: Memor
 const weigh = (inputs: DecisionInputs): { verdict: Verdict; memory: Memory } => {
   const at = assess(inputs);
   const signals = signalsOf(inputs, at);
-  const ruling = applyRules(inputs, at, signals);
-  const { alerts, memory } = dueAlerts(ruling, inputs, signals, remember(ruling, inputs, at));
+  const context = contextOf(signals);
+  const ruling = applyRules(inputs, at, signals, context);
+  const { alerts, memory } = dueAlerts(ruling, inputs, { signals, context }, remember(ruling, inputs, at));
   const { evidence } = inputs;
   const logE = at.candidate === null ? at.harm.value : at.candidate.evidence.logE;
   const verdict: Verdict = {
