@@ -101,7 +101,10 @@ export const marginsOf = (model: Margin, matrix: TrainingMatrix): Float64Array =
     ? marginsOfTrees(model.ensemble, matrix)
     : marginsOfLinear(model.linear, matrix);
 
-/** Chooses parameters and the number of trees on the early-stopping slice, then fits once more on all fitting rows. */
+/** From so many rows on, the stopping slice's rows add less than a second fit costs. */
+const REFIT_ROWS_MAX = 100_000;
+
+/** Chooses parameters and the number of trees on the early-stopping slice; where rows are scarce, fits once more on all of them. */
 const fitTrees = (input: FitInput): Part => {
   const shapes = shapesOf(input.encoding);
   const configured = { ...BOOSTING_DEFAULTS, ...input.parameters.boosting };
@@ -111,9 +114,10 @@ const fitTrees = (input: FitInput): Part => {
     seed: input.seed,
     ...(input.crew === undefined ? {} : { crew: input.crew }),
   };
-  const total = (candidates.length + 1) * configured.trees;
+  const fits = candidates.length + (input.fit.rows >= REFIT_ROWS_MAX ? 0 : 1);
+  const total = fits * configured.trees;
   const tried = candidates.map((parameters, nth) => {
-    const { ensemble } = fitBoosting({
+    const { ensemble, gains } = fitBoosting({
       ...common,
       matrix: input.fit,
       stop: input.stop,
@@ -121,15 +125,18 @@ const fitTrees = (input: FitInput): Part => {
       onProgress: (tree) => input.onProgress?.(nth * configured.trees + tree, total),
     });
     const loss = logLossOf(marginsOfTrees(ensemble, input.stop), input.stop);
-    return { parameters: { ...parameters, trees: ensemble.trees.length }, loss };
+    return { parameters: { ...parameters, trees: ensemble.trees.length }, loss, ensemble, gains };
   });
   const best = tried.reduce((a, b) => (b.loss < a.loss ? b : a));
-  const { ensemble, gains } = fitBoosting({
-    ...common,
-    matrix: joinRows(input.fit, input.stop),
-    parameters: best.parameters,
-    onProgress: (tree) => input.onProgress?.(candidates.length * configured.trees + tree, total),
-  });
+  const { ensemble, gains } =
+    input.fit.rows >= REFIT_ROWS_MAX
+      ? best
+      : fitBoosting({
+          ...common,
+          matrix: joinRows(input.fit, input.stop),
+          parameters: best.parameters,
+          onProgress: (tree) => input.onProgress?.(candidates.length * configured.trees + tree, total),
+        });
   return {
     margin: { family: "gradient-boosted-trees", ensemble },
     parameters: {
