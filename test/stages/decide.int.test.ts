@@ -102,7 +102,7 @@ describe("decide", () => {
     await Promise.all([decideOnce(START + 2 * DAY), decideOnce(START + 2 * DAY)]);
     expect(await house.count("decisions")).toBe(1);
     // The next window waits until the first decision is carried out.
-    expect(await decideOnce(START + 2 * DAY)).toEqual({ decided: 0, more: false });
+    expect(await decideOnce(START + 2 * DAY)).toEqual({ decided: 0, more: true });
     await executeOnce();
     expect(await decideOnce(START + 2 * DAY)).toEqual({ decided: 1, more: false });
     const ids = await house.stack.sql(
