@@ -8,6 +8,8 @@ export interface LoadPlan {
   readonly bodies: readonly string[];
   readonly connections: number;
   readonly seconds: number;
+  /** Sends no faster than this over all connections; absent: as fast as answers come. */
+  readonly requestsPerSecondMax?: number;
 }
 
 export interface LoadResult {
@@ -20,7 +22,10 @@ export interface LoadResult {
 const HEAD_END = "\r\n\r\n";
 
 /** Loads a port for a while; the first tenth of the time warms up and is not counted. */
-export const load = async ({ port, path, bodies, connections, seconds }: LoadPlan): Promise<LoadResult> => {
+export const load = async (plan: LoadPlan): Promise<LoadResult> => {
+  const { port, path, bodies, connections, seconds } = plan;
+  const everyMs =
+    plan.requestsPerSecondMax === undefined ? 0 : (1000 * connections) / plan.requestsPerSecondMax;
   const requests = bodies.map((body) =>
     Buffer.from(
       `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n` +
@@ -62,8 +67,9 @@ export const load = async ({ port, path, bodies, connections, seconds }: LoadPla
           if (!received.startsWith("HTTP/1.1 200")) notOk++;
         }
         received = "";
-        if (now < until) send();
-        else socket.destroy();
+        if (now >= until) socket.destroy();
+        else if (sentAt + everyMs <= now) send();
+        else setTimeout(send, sentAt + everyMs - now);
       });
     });
   await Promise.all(Array.from({ length: connections }, client));

@@ -3,19 +3,22 @@
 import { parseArgs } from "node:util";
 import { machine } from "./processes.ts";
 
-type Bench = () => Promise<{ run(args: { json?: string }): Promise<object> }>;
+type Bench = () => Promise<{ run(args: { json?: string; minutes?: number }): Promise<object> }>;
 
 /** Benches by name, loaded when asked for. */
 const BENCHES: Readonly<Record<string, Bench>> = {
   predict: () => import("./predict.ts"),
   batch: () => import("./batch.ts"),
   record: () => import("./record.ts"),
+  peer: () => import("./peer.ts"),
+  freshness: () => import("./freshness.ts"),
   train: () => import("./train.ts"),
   null: () => import("./null.ts"),
   streams: () => import("./streams.ts"),
+  windows: () => import("./windows.ts"),
 };
 
-const USAGE = `usage: npm run bench -- NAME [--json FILE]\nbenches: ${Object.keys(BENCHES).join(", ")}\n`;
+const USAGE = `usage: npm run bench -- NAME [--json FILE] [--minutes N]\nbenches: ${Object.keys(BENCHES).join(", ")}\n`;
 
 /** Runs what the words ask for; answers the exit code: 0 done, 2 usage. */
 const main = async (words: readonly string[]): Promise<number> => {
@@ -31,7 +34,10 @@ const main = async (words: readonly string[]): Promise<number> => {
   }
   process.stderr.write(`${JSON.stringify(machine())}\n`);
   const { run } = await load();
-  const result = await run(asked.json === null ? {} : { json: asked.json });
+  const result = await run({
+    ...(asked.json === null ? {} : { json: asked.json }),
+    ...(asked.minutes === null ? {} : { minutes: asked.minutes }),
+  });
   process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
   return 0;
 };
@@ -40,6 +46,8 @@ interface Asked {
   readonly help: boolean;
   readonly name: string | null;
   readonly json: string | null;
+  /** How long `predict` loads the api to see its memory. */
+  readonly minutes: number | null;
   readonly problem: string | null;
 }
 
@@ -47,17 +55,25 @@ const wordsOf = (words: readonly string[]): Asked => {
   try {
     const { values, positionals } = parseArgs({
       args: [...words],
-      options: { json: { type: "string" }, help: { type: "boolean", short: "h" } },
+      options: {
+        json: { type: "string" },
+        minutes: { type: "string" },
+        help: { type: "boolean", short: "h" },
+      },
       allowPositionals: true,
     });
     const problem =
       positionals.length > 1
         ? `one bench at a time, not ${positionals.length}: ${positionals.join(" ")}`
-        : null;
-    return { help: values.help === true, name: positionals[0] ?? null, json: values.json ?? null, problem };
+        : values.minutes !== undefined && !/^\d{1,3}$/.test(values.minutes)
+          ? "--minutes takes a whole number"
+          : null;
+    const minutes = values.minutes === undefined ? null : Number(values.minutes);
+    const name = positionals[0] ?? null;
+    return { help: values.help === true, name, json: values.json ?? null, minutes, problem };
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
-    return { help: false, name: null, json: null, problem };
+    return { help: false, name: null, json: null, minutes: null, problem };
   }
 };
 

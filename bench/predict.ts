@@ -16,21 +16,23 @@ export interface PredictBench {
   readonly cpu_ratio_shadow: number;
   readonly p99_ratio: number;
   readonly rss_mb: number;
+  /** With `--minutes N`: resident set under load with a shadow, at the end of each minute. */
+  readonly rss_minutes_mb: readonly number[];
   readonly echo_rps: number;
   readonly alone_rps: number;
   readonly shadow_rps: number;
   readonly not_ok: number;
 }
 
-const CONNECTIONS = 64;
+export const CONNECTIONS = 64;
 
 type Measured = LoadResult & { readonly per_cpu_s: number };
 
 /** Measures; `seconds` is the length of one run, `rounds` how often the three are repeated. */
 export const run = async (
-  args: { json?: string; seconds?: number; rounds?: number } = {},
+  args: { json?: string; seconds?: number; rounds?: number; minutes?: number } = {},
 ): Promise<PredictBench> => {
-  const { seconds = 5, rounds = 5 } = args;
+  const { seconds = 5, rounds = 5, minutes = 0 } = args;
   const redis = await startBenchRedis();
   const plan = (shadow: boolean) =>
     JSON.stringify({ redisUrl: redis.url, contractFile: contractFile(), shadow });
@@ -63,6 +65,18 @@ export const run = async (
         shadow: await one(servers.shadow),
       });
     }
+    const soaked: number[] = [];
+    for (let minute = 0; minute < minutes; minute++) {
+      const { port } = servers.shadow;
+      await runLoad({
+        port,
+        path: "/api/v1/predict",
+        bodies: BODIES,
+        connections: CONNECTIONS,
+        seconds: 60,
+      });
+      soaked.push(await servers.shadow.rssMb());
+    }
     const rate = (pick: (result: (typeof results)[number]) => number) => median(results.map(pick));
     const result: PredictBench = {
       name: "predict",
@@ -73,7 +87,8 @@ export const run = async (
       cpu_ratio_alone: rate(({ alone, echo }) => alone.per_cpu_s / echo.per_cpu_s),
       cpu_ratio_shadow: rate(({ shadow, echo }) => shadow.per_cpu_s / echo.per_cpu_s),
       p99_ratio: rate(({ alone, echo }) => alone.p99_ms / echo.p99_ms),
-      rss_mb: Math.max(await servers.alone.rssMb(), await servers.shadow.rssMb()),
+      rss_mb: Math.max(await servers.alone.rssMb(), await servers.shadow.rssMb(), ...soaked),
+      rss_minutes_mb: soaked,
       echo_rps: rate(({ echo }) => echo.requests_per_second),
       alone_rps: rate(({ alone }) => alone.requests_per_second),
       shadow_rps: rate(({ shadow }) => shadow.requests_per_second),
@@ -88,7 +103,7 @@ export const run = async (
 };
 
 /** Requests as clients send them, different enough that nothing can be remembered between them. */
-const BODIES = Array.from({ length: 512 }, (_, at) =>
+export const BODIES: readonly string[] = Array.from({ length: 512 }, (_, at) =>
   JSON.stringify({
     model: "flight-delay",
     features: {

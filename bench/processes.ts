@@ -3,7 +3,7 @@ import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { availableParallelism, cpus, tmpdir } from "node:os";
+import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import path from "node:path";
 import { Redis } from "ioredis";
 import { z } from "zod";
@@ -14,7 +14,7 @@ const CAN_PIN =
   process.platform === "linux" && availableParallelism() > 1 && spawnSync("taskset", ["-V"]).status === 0;
 
 /** A command, kept to one core where that is possible: servers on the first, all else on the second. */
-const pinned = (
+export const pinned = (
   core: 0 | 1,
   command: string,
   args: readonly string[],
@@ -120,7 +120,8 @@ export const startBenchRedis = async (): Promise<{ url: string; stop(): Promise<
   };
 };
 
-const freePort = (): Promise<number> =>
+/** A port that nobody listens on. */
+export const freePort = (): Promise<number> =>
   new Promise((resolve) => {
     const server = createServer();
     server.listen(0, "127.0.0.1", () => {
@@ -135,6 +136,8 @@ export const machine = () => ({
   cores: availableParallelism(),
   node: process.version,
   at: new Date().toISOString(),
+  /** Beside the bench's own work: above the cores, ratios are noise. */
+  load_average: loadavg().map((load) => Math.round(load * 100) / 100),
 });
 
 export const median = (values: readonly number[]): number => {

@@ -37,6 +37,7 @@ export const serveFlights = async (
   readonly onnx: Uint8Array;
   readonly encoding: Encoding;
   readonly rows: readonly FlightRow[];
+  readonly label: Uint8Array;
 }> => {
   const parsed = parseContract(await readFile(contractFile, "utf8"), "flight-delay@1.0.0.yaml");
   if (!parsed.ok) throw new Error(parsed.errors.map((error) => error.message).join("\n"));
@@ -79,7 +80,7 @@ export const serveFlights = async (
     session,
     explain: compileExplainer(explainerOf(fitted.model), encoding.features.length),
   };
-  return { model, onnx, encoding, rows };
+  return { model, onnx, encoding, rows, label };
 };
 
 /** A small seeded generator (mulberry32): draws need to be the same everywhere, not good. */
