@@ -34,6 +34,7 @@ export const DriftStatistic = z.enum([
   "invalid_rate",
   "volume_ratio",
   "label_shift",
+  "labelled_score_ks_d",
   "segment_mix_chi2",
   "importance_shift",
   "domain_auc",

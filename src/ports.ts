@@ -6,7 +6,6 @@ import type {
   Bucketed,
   DriftResult,
   FeatureHistogram,
-  Histogram,
   LabelledCounts,
   PairCounts,
   PerformanceRow,
@@ -130,7 +129,13 @@ export interface ReadsOutcomes {
 }
 
 export interface KeepsMeasures {
-  keepDrift(by: { model: string; profile: string; results: readonly DriftResult[] }): Promise<void>;
+  /** `about: labels`: rows of a matured window; they do not say that its inputs were judged. */
+  keepDrift(by: {
+    model: string;
+    profile: string;
+    results: readonly DriftResult[];
+    about?: "labels";
+  }): Promise<void>;
   drift(by: { model: string; size: string; span: Span }): Promise<readonly DriftResult[]>;
   /** Which snapshots have been judged already: (window start, version, digest). */
   judged(by: {

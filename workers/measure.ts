@@ -1,6 +1,6 @@
 // Stage: measure. Judges each closed window's snapshot against its version's reference, and when labels have matured counts what
 // was right. Idempotent by snapshot digest (drift) and by window and maturity (performance, pairs). It never decides.
-import type { PerformanceRow, Span } from "../contracts/counts.ts";
+import type { LabelledCounts, PerformanceRow, Span } from "../contracts/counts.ts";
 import type { ServiceConfig } from "../contracts/config.ts";
 import type { DriftProfile } from "../contracts/drift-profile.ts";
 import type { FeatureContract } from "../contracts/feature-contract.ts";
@@ -14,10 +14,12 @@ import {
   trustScore,
   type WindowMeasurement,
 } from "../src/core/measurement.ts";
+import { labelRows, reconciliationOf } from "../src/core/maturity.ts";
 import { segmentKeys } from "../src/core/segments.ts";
 import { ROW_LAMBDAS } from "../src/core/sequential.ts";
 import { closedWindows } from "../src/core/window.ts";
 import type {
+  Bundle,
   KeepsMeasures,
   KeepsSnapshots,
   Log,
@@ -117,6 +119,7 @@ const judge = async (
       encodingDigest: bundle.metadata.encoding_digest,
       reference: bundle.reference,
       profile,
+      ...(await successionOf(ports, bundle)),
       segments: contract.segments.map((s) => s.feature),
       features,
       scores,
@@ -145,6 +148,19 @@ const judge = async (
       rows,
     })),
   });
+};
+
+/** Feature importance of a version beside that of the version published before it. */
+const successionOf = async (
+  ports: MeasurePorts,
+  bundle: Bundle,
+): Promise<Pick<WindowMeasurement, "importance">> => {
+  const { model, version } = bundle.metadata;
+  const versions = await ports.registry.versions(model);
+  const before = versions[versions.indexOf(version) - 1];
+  if (before === undefined) return {};
+  const previous = (await ports.registry.bundle(model, before)).metrics.importance;
+  return { importance: { previous, current: bundle.metrics.importance } };
 };
 
 /** What can be said of quality before the labels come: the estimate and the trust score of one judged window. */
@@ -187,7 +203,7 @@ const newestMatured = async (
 /** Counts what was right in every decision window whose labels have matured: window end + the contract's horizon ≤ through. */
 const measureMatured = async (
   ports: MeasurePorts,
-  { windows }: MeasureOptions,
+  { windows, profile }: MeasureOptions,
   by: { model: string; firstMs: number; throughMs: number },
 ): Promise<void> => {
   const { model, throughMs } = by;
@@ -202,14 +218,15 @@ const measureMatured = async (
   const maturedMs = (await ports.progress.get(done)) ?? by.firstMs;
   for (const startMs of closedWindows(maturedMs, throughMs - horizonMs, sizeMs)) {
     const span = { startMs, endMs: startMs + sizeMs };
-    await measureOutcomes(ports, windows, { model, size, span, asOfMs: span.endMs + horizonMs, contract });
+    const asOfMs = span.endMs + horizonMs;
+    await measureOutcomes(ports, { windows, profile }, { model, size, span, asOfMs, contract });
     await ports.progress.set(done, span.endMs);
   }
 };
 
 const measureOutcomes = async (
   ports: MeasurePorts,
-  windows: ServiceConfig["windows"],
+  { windows, profile }: MeasureOptions,
   by: { model: string; size: string; span: Span; asOfMs: number; contract: FeatureContract },
 ): Promise<void> => {
   const { model, size, span, asOfMs, contract } = by;
@@ -232,16 +249,51 @@ const measureOutcomes = async (
     ports.outcomes.labelled(ask),
     ...shadows.map((version) => ports.outcomes.pairs({ ...ask, version, lambdas: ROW_LAMBDAS })),
   ]);
-  const rows = labelled.map((counts): PerformanceRow => ({
-    ...counts,
-    windowStartMs: span.startMs,
-    maturedAtMs: asOfMs,
-    kind: "realised",
-    metrics: realisedMetrics(counts),
-    valid: true,
-    detail: "",
-  }));
+  const rows = labelled.map((counts): PerformanceRow => {
+    const metrics = realisedMetrics(counts);
+    return {
+      ...counts,
+      windowStartMs: span.startMs,
+      maturedAtMs: asOfMs,
+      kind: "realised",
+      metrics,
+      valid: true,
+      detail: counts.scope === ALL ? reconciliationOf(counts, metrics) : "",
+    };
+  });
   if (rows.length > 0) await ports.measures.keepPerformance({ model, size, rows });
   const paired = pairs.flat();
   if (paired.length > 0) await ports.measures.keepPairs({ model, size, maturedAtMs: asOfMs, rows: paired });
+  await keepLabelDrift(ports, profile, { model, size, span, snapshots, bundles, labelled });
+};
+
+/** Label shift, and whether labels are missing at random, of each production version of a matured window. */
+const keepLabelDrift = async (
+  ports: MeasurePorts,
+  profile: DriftProfile,
+  by: {
+    model: string;
+    size: string;
+    span: Span;
+    snapshots: readonly Snapshot[];
+    bundles: readonly Bundle[];
+    labelled: readonly LabelledCounts[];
+  },
+): Promise<void> => {
+  const { model, size, span, snapshots, bundles, labelled } = by;
+  const windowMs = span.endMs - span.startMs;
+  const scores = await ports.snapshots.scores({ model, size, span, bucketMs: windowMs });
+  const isOwn = (one: { version: string; role: string }, version: string): boolean =>
+    one.version === version && one.role === "production";
+  const results = bundles.flatMap(({ metadata: { version }, reference }) => {
+    const snapshot = snapshots.find((one) => isOwn(one, version));
+    const counts = labelled.find((one) => isOwn(one, version) && one.scope === ALL);
+    if (snapshot === undefined || counts === undefined) return [];
+    const all = scores.find((one) => isOwn(one, version) && one.scope === ALL)?.histogram;
+    const rows = labelRows({ counts, scores: all, reference, profile, windowMs });
+    const { revision, digest } = snapshot;
+    return [{ size, windowStartMs: span.startMs, version, revision, digest, rows }];
+  });
+  if (results.length > 0)
+    await ports.measures.keepDrift({ model, profile: profile.name, results, about: "labels" });
 };

@@ -1,4 +1,5 @@
--- drift-of: stored drift rows of one window size in a span, for the newest revision measured.
+-- drift-of: stored drift rows of one window size in a span, for the newest revision measured. Rows about labels come with
+-- maturity, at no fixed moment of the window, so that decisions never see them here.
 -- params: model, size String, start, end DateTime64(3)
 -- caller: src/adapters/measure-store.ts
 SELECT
@@ -21,6 +22,7 @@ SELECT
     reason
 FROM drift
 WHERE model = {model:String}
+  AND subject != 'label'
   AND window_size = {size:String}
   AND window_start >= {start:DateTime64(3, 'UTC')}
   AND window_start < {end:DateTime64(3, 'UTC')}

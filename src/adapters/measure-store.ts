@@ -64,12 +64,14 @@ const StoredPair = z.object({
 });
 
 export const createMeasures = (engine: Engine): KeepsMeasures => ({
-  keepDrift: async ({ model, profile, results }) => {
+  keepDrift: async ({ model, profile, results, about: part }) => {
     const rows = results.flatMap((result) =>
       result.rows.map((row) => driftColumns(model, profile, result, row)),
     );
     const about = results.map((r) => `${r.size}/${r.windowStartMs}/${r.version}/${r.digest}`).join("\n");
-    await engine.insert("drift", rows, { token: sha256Hex(`drift\n${model}\n${profile}\n${about}`) });
+    await engine.insert("drift", rows, {
+      token: sha256Hex(`${part ?? "drift"}\n${model}\n${profile}\n${about}`),
+    });
   },
 
   drift: async ({ model, size, span }) => {

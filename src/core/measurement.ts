@@ -48,6 +48,8 @@ export const referenceScores = (reference: Reference): Counts =>
     fromSparse(reference.scores.positive, SCORE_BINS),
   );
 
+type Shares = Readonly<Record<string, number>>;
+
 export interface WindowMeasurement {
   readonly snapshot: Snapshot;
   readonly windowMs: number;
@@ -60,6 +62,8 @@ export interface WindowMeasurement {
   readonly segments: readonly string[];
   readonly features: readonly Bucketed<FeatureHistogram>[];
   readonly scores: readonly Bucketed<ScoreHistogram>[];
+  /** Importance shares of the version and of the one it followed; absent for the first and for models made elsewhere. */
+  readonly importance?: { readonly previous: Shares; readonly current: Shares };
   /** Volumes of earlier windows of the same size. */
   readonly history: readonly { readonly windowStartMs: number; readonly volume: number }[];
 }
@@ -90,6 +94,7 @@ export const driftOf = (by: WindowMeasurement): DriftRow[] => {
     windowMs: by.windowMs,
     budgetMs: by.budgetMs,
     features: evidence,
+    ...(by.importance === undefined ? {} : { importance: by.importance }),
     scores: { reference: referenceScores(by.reference), current: scoresOf(by) },
     invalid: {
       reference: { k: 0, n: by.reference.n },

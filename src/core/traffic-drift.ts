@@ -26,6 +26,8 @@ export type TrafficEvidence = {
   volume?: { baseline: number | null; current: number };
   /** Positives of matured labels. */
   labels?: { reference: Share | null; current: Share };
+  /** Scores of all rows of a matured window, and of those whose label came. */
+  labelled?: { all: Counts; labelled: Counts };
   /** Rows by value of a segment feature, same order on both sides. */
   segments?: readonly { feature: string; reference: Counts; current: Counts }[];
   /** Importance shares by feature of the previous and the serving version. */
@@ -43,6 +45,7 @@ export function trafficFindings(evidence: TrafficEvidence): { quality: Finding[]
       ...predictions(evidence),
       ...volumes(evidence),
       ...labels(evidence),
+      ...labelGaps(evidence),
       ...segments(evidence),
       ...importances(evidence),
     ],
@@ -252,6 +255,29 @@ function labels({ labels: shares, profile }: TrafficEvidence): Finding[] {
   const value =
     reference.n > 0 && current.n > 0 ? Math.abs(current.k / current.n - reference.k / reference.n) : null;
   return [{ ...base, ...proportion(reference, current, profile.rows_min), value, band }];
+}
+
+/** Effect from which labels count as missing not at random, where the profile has no band for scores. */
+const GAP: Band = { by: "effect_and_p", compare: "at_least", watch: 0.05, breach: 0.2 };
+
+/** Are labels missing at random? KS between the scores of labelled rows and of those still without a label. */
+function labelGaps({ labelled: scores, profile }: TrafficEvidence): Finding[] {
+  if (scores === undefined) return [];
+  const unlabelled = scores.all.map((count, bin) => count - (scores.labelled[bin] ?? NaN));
+  const sizes = {
+    nReference: totalOf(scores.all) - totalOf(scores.labelled),
+    nCurrent: totalOf(scores.labelled),
+  };
+  const base = { ...plain("label", "", "labelled_score_ks_d"), ...sizes };
+  if (!areCounts(unlabelled, SCORE_BINS))
+    return [{ ...base, withheld: { status: "broken", reason: "more labelled rows than rows" } }];
+  if (Math.min(sizes.nReference, sizes.nCurrent) < profile.rows_min)
+    return [
+      { ...base, withheld: insufficient(`fewer than ${profile.rows_min} rows with or without a label`) },
+    ];
+  const { value, p } = scoreKsD(unlabelled, scores.labelled);
+  const band = profile.prediction.find(({ statistic }) => statistic === "score_ks_d") ?? GAP;
+  return [{ ...base, value, p, band }];
 }
 
 /** Reported, not judged: with much traffic every mix differs significantly, and what the mix does to inputs the features show. */
