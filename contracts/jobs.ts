@@ -10,6 +10,7 @@ export const Stage = z.enum([
   "retrain",
   "notify",
   "reconcile",
+  "trim",
   "report",
 ]);
 export type Stage = z.infer<typeof Stage>;

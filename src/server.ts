@@ -8,11 +8,13 @@ import { createServingModels, type ServingModels, type ServingTarget } from "./a
 import { openSpool } from "./adapters/spool.ts";
 import { createIds } from "./adapters/uuid.ts";
 import { createApp } from "./http/app.ts";
+import { createGuard, refuseOpenDoor } from "./http/guard.ts";
 import { serve } from "./http/serve.ts";
+import { sessionRoutes } from "./http/session.ts";
 import { durationMs } from "./core/duration.ts";
 import { readMounts } from "./http/mounts.ts";
 import type { ServingClock } from "./ports-serving.ts";
-import { wireReading, wireStores, type Stores } from "./wiring.ts";
+import { wireKeys, wireReading, wireStores, type Stores } from "./wiring.ts";
 
 /** How often the sealed head is confirmed when nobody called. */
 const POLL_MS = 250;
@@ -28,8 +30,10 @@ export const runServer = async (
   config: Config,
   by: { slot: number; bootMs: number; env: NodeJS.ProcessEnv },
 ): Promise<Server> => {
-  const stores = wireStores(config, "api");
   const { service } = config;
+  const keys = await wireKeys(config, by.env);
+  refuseOpenDoor(keys.configured(), service.api.host);
+  const stores = wireStores(config, "api");
   const replay = service.clock === "replay";
   const spool = openSpool({
     dir: path.join(config.home, "spool", String(by.slot)),
@@ -58,14 +62,24 @@ export const runServer = async (
     .catch((cause: unknown) => stores.log.warn({ cause: String(cause) }, "the ledger cannot be read yet"));
   const ids = createIds();
   const reading = wireReading(stores, ids.random);
+  const wall = { epochMs: () => Date.now(), monotonicMs: () => performance.now() };
+  const { public_url: publicUrl, auth_failures_per_minute: failuresPerMinute } = service.api;
+  const guard = createGuard(
+    { keys, ...wall },
+    {
+      perKeyPerSecond: service.api.rate_per_key,
+      perAddressPerSecond: service.api.rate_per_address,
+      failuresPerMinute,
+    },
+  );
   const api = createApp(
     {
       models,
       publisher,
       clock,
-      wall: { epochMs: () => Date.now(), monotonicMs: () => performance.now() },
+      wall,
       ids,
-      guard: null,
+      guard,
     },
     {
       bodyBytesMax: service.api.body_bytes_max,
@@ -74,7 +88,11 @@ export const runServer = async (
         timeoutMs: durationMs(service.shadow.timeout),
         lingerMs: replay ? 1 : 10,
       },
-      mounts: readMounts(reading.ports),
+      publicUrl,
+      mounts: [
+        ...readMounts(reading.ports),
+        { path: "/", app: sessionRoutes({ keys, ...wall }, { publicUrl, failuresPerMinute }) },
+      ],
     },
   );
   const serving = await serve(api, { host: service.api.host, port: service.api.port });

@@ -1,24 +1,32 @@
 // Door: the worker process. Starts the recorders of every partition and the workers of every stage, and chains them: each stage leaves
 // word that there may be work for the next. Importing it does nothing; `runWorkers` does everything and its close() undoes it.
+import { loadAlerts, openChannels } from "../src/adapters/channels.ts";
 import { createCheckpoints } from "../src/adapters/checkpoints.ts";
 import type { Config } from "../src/adapters/config.ts";
 import { createFailpoints } from "../src/adapters/failpoints.ts";
 import { createFactSink } from "../src/adapters/fact-sink.ts";
 import { createQueues, startStageWorkers, type Queues, type StageHandlers } from "../src/adapters/queues.ts";
+import { createMetricsStore } from "../src/adapters/metrics-store.ts";
+import { createReconciliationStore } from "../src/adapters/reconciliation-store.ts";
 import { createStreamProgress } from "../src/adapters/stream-progress.ts";
 import { createStreamReader } from "../src/adapters/streams.ts";
 import { runTraining } from "../src/adapters/training-process.ts";
 import type { ReadsProgress } from "../src/ports-recording.ts";
 import { durationMs } from "../src/core/duration.ts";
+import { lossAlerts } from "../src/core/found-alerts.ts";
 import { windowStart } from "../src/core/time.ts";
 import { deploymentWatermark, type WatermarkPolicy } from "../src/core/watermark.ts";
-import { driftProfile, loadPolicy, wireStores, type Stores } from "../src/wiring.ts";
+import { createGuard, refuseOpenDoor } from "../src/http/guard.ts";
+import { createWorkerMetrics, serveWorkerMetrics, type WorkerMetrics } from "../src/http/worker-metrics.ts";
+import { driftProfile, loadPolicy, wireKeys, wireStores, type Stores } from "../src/wiring.ts";
+import { Alert } from "../contracts/alerts.ts";
 import type { Stage } from "../contracts/jobs.ts";
 import type { StreamKind } from "../contracts/event.ts";
 import { decide } from "./decide.ts";
 import { execute } from "./execute.ts";
 import { measure } from "./measure.ts";
-import { notify, type Channel } from "./notify.ts";
+import { notify } from "./notify.ts";
+import { reconcile } from "./reconcile.ts";
 import { createRecorder } from "./record.ts";
 import { withRecovery } from "./recovery.ts";
 import { retrain, type RetrainPorts } from "./retrain.ts";
@@ -27,6 +35,8 @@ import { roll } from "./roll.ts";
 const KINDS: readonly StreamKind[] = ["events", "labels"];
 
 export interface Workers {
+  /** Of /metrics; null where none is served. */
+  readonly metricsPort: number | null;
   close(): Promise<void>;
 }
 
@@ -37,11 +47,14 @@ export const runWorkers = async (config: Config, env: NodeJS.ProcessEnv): Promis
   const queues = createQueues(stores.redisUrl);
   const { partitions } = config.service.streams;
   const progress = createStreamProgress({ redis: { url: stores.redisUrl }, partitions });
+  const alerting = openAlerting(stores, env);
+  const metrics = openMetrics(stores, progress);
+  const shown = await showMetrics(stores, metrics, env);
   const ending = new AbortController();
   const recording = startRecorders(stores, { queues, progress, signal: ending.signal, env });
   const stages = startStageWorkers(
     stores.redisUrl,
-    recovering(stores, stageHandlers(stores, { queues, progress, env })),
+    recovering(stores, stageHandlers(stores, { queues, progress, env, alerting, metrics })),
     stores.log,
   );
   await queues.schedule(ticks(config));
@@ -54,11 +67,14 @@ export const runWorkers = async (config: Config, env: NodeJS.ProcessEnv): Promis
     TICKS_MINDED_MS,
   );
   return {
+    metricsPort: shown?.port ?? null,
     close: async () => {
       clearInterval(minding);
       ending.abort();
       await recording;
       await stages.close();
+      await alerting.close();
+      await shown?.close();
       await queues.close();
       await progress.close();
       await stores.close();
@@ -90,7 +106,53 @@ const ticks = ({ schedule }: Config): Partial<Record<Stage, number>> => ({
   decide: durationMs(schedule.roll),
   execute: durationMs(schedule.execute),
   notify: durationMs(schedule.roll),
+  reconcile: durationMs(schedule.reconcile),
+  trim: durationMs(schedule.trim),
 });
+
+interface Watched {
+  readonly alerting: ReturnType<typeof openAlerting>;
+  readonly metrics: WorkerMetrics;
+}
+
+const openAlerting = ({ config, log }: Stores, env: NodeJS.ProcessEnv) => {
+  const alerts = loadAlerts(config.configDir, env);
+  return { config: alerts, ...openChannels(alerts, { log, wallNow: Date.now }) };
+};
+
+const openMetrics = (
+  { config, loop, ledger, clickhouse, now }: Stores,
+  streams: ReadsProgress,
+): WorkerMetrics =>
+  createWorkerMetrics({
+    streams,
+    watermark: async () => deploymentWatermark(await streams.watermarks(), watermarkPolicy(config)).ms,
+    reached: (stage) => loop.progress.get(`loop:${stage}`),
+    ledger,
+    figures: createMetricsStore(clickhouse, config.service.windows.decide),
+    now,
+  });
+
+/** A port that is taken costs the figures, not the work; an open address without keys costs the start. */
+const showMetrics = async ({ config, log }: Stores, metrics: WorkerMetrics, env: NodeJS.ProcessEnv) => {
+  const { host, port } = config.service.metrics;
+  if (port === null) return null;
+  const keys = await wireKeys(config, env);
+  refuseOpenDoor(keys.configured(), host);
+  const { api } = config.service;
+  const guard = createGuard(
+    { keys, epochMs: Date.now, monotonicMs: () => performance.now() },
+    {
+      perKeyPerSecond: api.rate_per_key,
+      perAddressPerSecond: api.rate_per_address,
+      failuresPerMinute: api.auth_failures_per_minute,
+    },
+  );
+  return serveWorkerMetrics(metrics, { host, port, guard }).catch((cause: unknown) => {
+    log.warn({ host, port, cause: String(cause) }, "no /metrics of the workers: set FLYBALL_METRICS_PORT");
+    return null;
+  });
+};
 
 interface Around {
   readonly queues: Queues;
@@ -128,7 +190,7 @@ const startRecorders = async (stores: Stores, by: Around & { signal: AbortSignal
         consumer: `recorder-${env["FLYBALL_SLOT"] ?? "0"}`,
         notice: (notice) => stores.log.warn(notice, "stream"),
         // A replayer waits for each step; under the wall clock company makes fewer, larger inserts.
-        ...(replay ? { lingerMs: 2 } : {}),
+        ...(replay ? { lingerMs: 150 } : {}),
       });
       const sink = createFactSink(stores.clickhouse, kind);
       const recorder = createRecorder(
@@ -150,7 +212,13 @@ const startRecorders = async (stores: Stores, by: Around & { signal: AbortSignal
   await Promise.all(recorders);
 };
 
-const stageHandlers = (stores: Stores, { queues, progress, env }: Around): StageHandlers => {
+/** Losses as reconciliation saw them last; notify takes in those it does not know. */
+const FOUND = "found";
+/** A day is looked back over, and a gap is given the time a recorder may hold a batch. */
+const RECONCILED = { windowMs: 86_400_000, graceMs: 5 * 60_000 };
+
+const stageHandlers = (stores: Stores, by: Around & Watched): StageHandlers => {
+  const { queues, progress, env, alerting, metrics } = by;
   const { config, log, ledger, loop } = stores;
   const failpoint = createFailpoints(env["FLYBALL_FAILPOINTS"], Math.random, config.home);
   const { windows, training, clock } = config.service;
@@ -171,18 +239,9 @@ const stageHandlers = (stores: Stores, { queues, progress, env }: Around): Stage
     },
     log,
   };
-  const channels: readonly Channel[] = [
-    {
-      name: "log",
-      deliver: (alert) => {
-        log.warn(
-          { alert: alert.alert, severity: alert.severity, model: alert.model, value: alert.value },
-          alert.detail,
-        );
-        return Promise.resolve();
-      },
-    },
-  ];
+  const { public_url: publicUrl, host, port } = config.service.api;
+  const base = publicUrl ?? config.running?.api ?? `http://${host}:${port}`;
+  const reconcilePorts = { sequences: createReconciliationStore(stores.clickhouse), progress };
   return {
     look: {
       roll: async (throughMs) => {
@@ -225,15 +284,32 @@ const stageHandlers = (stores: Stores, { queues, progress, env }: Around): Stage
         if (measured !== null && (through ?? 0) < measured) await queues.look("decide", measured);
       },
       notify: async () => {
-        await notify({
+        const { pending } = await notify({
           ledger,
           decisions: stores.decisions,
           alerts: stores.alerts,
-          channels,
+          channels: alerting.channels,
+          config: alerting.config,
           progress: loop.progress,
+          found: async () => Alert.array().parse(JSON.parse((await loop.progress.getText(FOUND)) ?? "[]")),
+          wallNow: Date.now,
           log,
-          linkOf: (id) => `/decisions/${id}`,
+          linkOf: (id) => new URL(`/decisions/${id}`, base).href,
+          counted: (channel, outcome) => metrics.deliveries.inc({ channel, outcome }),
         });
+        metrics.alertsPending.set(pending);
+      },
+      reconcile: async () => {
+        const found = await reconcile(reconcilePorts, RECONCILED);
+        metrics.lostRows.set(found.rowsLost);
+        const at = new Date(await stores.now()).toISOString();
+        const due = lossAlerts(found, { at, link: new URL("/dashboard", base).href });
+        await loop.progress.setText(FOUND, JSON.stringify(due));
+        if (due.length > 0) await queues.look("notify", null);
+      },
+      trim: async () => {
+        const replaySlackMs = durationMs(config.service.streams.replay_slack);
+        metrics.trimmed.inc(await progress.trim({ replaySlackMs }));
       },
     },
     retrain: async (job, signal) => {

@@ -61,6 +61,9 @@ export const createQueues = (redisUrl: string): Queues => {
       });
     },
     schedule: async (everyMs) => {
+      // Two deliveries of one alert at once would both find it undelivered.
+      await queueOf("notify").waitUntilReady();
+      await queueOf("notify").setGlobalConcurrency(1);
       for (const [name, every] of Object.entries(everyMs)) {
         const stage = Stage.parse(name);
         await queueOf(stage).waitUntilReady();

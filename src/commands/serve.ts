@@ -35,7 +35,7 @@ export const register = (program: Command): void => {
       const { drainOnSignal, ready } = await import("./process.ts");
       const workers = await runWorkers(loadConfig(), process.env);
       drainOnSignal(() => workers.close());
-      ready({});
+      ready({ metrics_port: workers.metricsPort });
     });
 };
 
