@@ -80,6 +80,7 @@ export const runServer = async (
       wall,
       ids,
       guard,
+      log: ["debug", "trace"].includes(service.log.level) ? stores.log : null,
     },
     {
       bodyBytesMax: service.api.body_bytes_max,

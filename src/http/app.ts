@@ -6,6 +6,7 @@ import type { Context } from "hono";
 import { PROBLEM_TYPE } from "../core/problem.ts";
 import { problem } from "../core/problem.ts";
 import type { Problem } from "../../contracts/api.ts";
+import type { Log } from "../ports.ts";
 import type {
   Guard,
   MakesIds,
@@ -41,6 +42,8 @@ export interface ServingDeps {
   readonly ids: MakesIds;
   /** Null: no keys are configured; everyone who reaches the loopback address may do everything. */
   readonly guard: Guard | null;
+  /** Hears of every prediction, at debug; absent: nobody does. */
+  readonly log?: Pick<Log, "debug"> | null;
 }
 
 export interface AppOptions {
@@ -90,7 +93,7 @@ export const createApp = (deps: ServingDeps, given: Partial<AppOptions> = {}): A
   const metrics = createMetrics({ models, publisher });
   const rows = createEventRows(ids, publisher.producer);
   const shadow = createShadow({ models, publisher, rows, clock, wall, metrics }, options.shadow);
-  const scorer = createScorer({ publisher, rows, shadow, clock, wall, metrics });
+  const scorer = createScorer({ publisher, rows, shadow, clock, wall, metrics, log: deps.log ?? null });
   const predictor = createPredictor({ models, scorer, ids, clock, wall, metrics }, options);
 
   const idle = async (): Promise<void> => {

@@ -1,6 +1,7 @@
 // Stage room: one batch from vectors to durable answers. Runs the model once, publishes the rows (and what the shadow has ready)
 // as ONE entry, and only then answers; the shadow gets the batch afterwards. A model that fails is an `error` row and a 500, an
 // entry that is not durable a 503: no answer without its event.
+import type { Log } from "../ports.ts";
 import type { Durability, PublishesEvents, ServingClock, WallTime } from "../ports-serving.ts";
 import type { Batch } from "./batch.ts";
 import { oldestMs } from "./batch.ts";
@@ -15,6 +16,22 @@ export interface Scored {
   /** One a row of the batch; NaN where the model gave no probability. */
   readonly scores: ArrayLike<number>;
 }
+
+/** One line a prediction: who it was and what became of it. Never a feature, nor anything else a client wrote but the id. */
+const tell = (
+  log: Pick<Log, "debug">,
+  batch: Batch,
+  scores: ArrayLike<number>,
+  durability: Durability,
+): void => {
+  const { model, version } = batch.model;
+  batch.requestIds.forEach((request_id, index) => {
+    const status = isProbability(scores[index]) ? "ok" : "error";
+    log.debug({ request_id, model, version, status, durability }, "predicted");
+  });
+  for (const { requestId } of batch.invalid)
+    log.debug({ request_id: requestId, model, version, status: "invalid", durability }, "predicted");
+};
 
 export interface Scorer {
   score(batch: Batch): Promise<Scored>;
@@ -31,8 +48,10 @@ export const createScorer = (deps: {
   readonly clock: ServingClock;
   readonly wall: WallTime;
   readonly metrics: ServingMetrics;
+  /** Hears of every prediction; null where nobody reads that much. */
+  readonly log: Pick<Log, "debug"> | null;
 }): Scorer => {
-  const { publisher, rows, shadow, clock, wall, metrics } = deps;
+  const { publisher, rows, shadow, clock, wall, metrics, log } = deps;
   const replay = clock.mode === "replay";
   const underWay = new Map<Batch, number>();
   let rowsUnderWay = 0;
@@ -71,6 +90,7 @@ export const createScorer = (deps: {
       renderAll(blocks, first, rows.time(wall.epochMs())),
     );
     metrics.published.inc({ stream: "events", durability }, n);
+    if (log !== null) tell(log, batch, scores, durability);
     return { durability, scores };
   };
 
