@@ -1,6 +1,6 @@
 // Web page: drift as a map of features × time; a cell opens the reference and current histogram with every statistic. Colour is never
 // alone: each state has its own sign, and every cell says itself in words.
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { DriftMap, FeatureDrift, HeatRow } from "../../../contracts/read.ts";
 import { num, when, words } from "../parts/format.ts";
 import { Histograms } from "../parts/pictures.tsx";
@@ -75,10 +75,13 @@ const Map = (props: { map: DriftMap; picked: Place | null; onPick: (place: Place
       : "";
   const isCalm = (row: HeatRow): boolean =>
     row.subject === "quality" && row.cells.every(({ status }) => status === "steady");
+  const place = useRef<HTMLDivElement>(null);
+  // The newest windows are what one looks for; the older ones are to the left.
+  useEffect(() => place.current?.scrollTo({ left: place.current.scrollWidth }), [map.windows.length]);
   const shown = map.rows.filter((row) => !isCalm(row));
   const calm = map.rows.length - shown.length;
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Drift by feature and window">
+    <div ref={place} class="scroll" tabIndex={0} role="region" aria-label="Drift by feature and window">
       <table class="heat">
         <caption class="heard">Drift by feature and window; each cell is a button</caption>
         <thead>

@@ -27,6 +27,7 @@ interface Answer extends ModelItem {
   readonly governance: {
     readonly versions: Readonly<Record<string, VersionWord>>;
     readonly quarantines: readonly QuarantineWord[];
+    readonly commands: readonly CommandItem[];
   };
 }
 
@@ -46,10 +47,10 @@ export const Governance = ({ model }: { model: string }) => {
             <Actions value={value} onAsk={ask} />
             <GateCard item={value} />
             <Quarantines list={value.governance.quarantines} />
+            <Commands list={value.governance.commands} />
           </>
         )}
       </Show>
-      <Commands model={model} />
       {asked !== null && <Command model={model} asked={asked} onEnd={() => ask(null)} />}
     </>
   );
@@ -108,12 +109,7 @@ const Actions = ({ value, onAsk }: { value: Answer; onAsk: (asked: Asked) => voi
         {value.frozen === null ? "" : `Frozen by ${value.frozen.actor}: ${value.frozen.reason}`}
       </p>
       <div class="actions">
-        {button(
-          "promote",
-          "The version serves as soon as the entry is sealed.",
-          in_("SHADOWING", "PROMOTABLE", "TRAINING", "STANDBY"),
-          "primary",
-        )}
+        {button("promote", "The version serves as soon as the entry is sealed.", waiting, "primary")}
         {button("approve", "Someone else than the proposer says yes to a promotion.", waiting)}
         {button("reject", "The version will never serve.", waiting)}
         {button(
@@ -173,35 +169,33 @@ const Quarantines = ({ list }: { list: readonly QuarantineWord[] }) => {
   );
 };
 
-const Commands = ({ model }: { model: string }) => {
-  const commands = useRead<{ items: CommandItem[] }>(`governance/${encodeURIComponent(model)}/commands`);
-  return (
-    <Card title="Commands given" wide>
-      <Show
-        of={commands}
-        empty={{ when: ({ items }) => items.length === 0, say: "No command was ever given." }}
+/** Read in one answer with the generation: whoever sees how a command ended can give the next one. */
+const Commands = ({ list }: { list: readonly CommandItem[] }) => (
+  <Card title="Commands given" wide>
+    {list.length === 0 ? (
+      <p class="empty">No command was ever given.</p>
+    ) : (
+      <Table
+        caption="Commands given"
+        head={["When", "Command", "Version", "By", "Reason", "Ended", "Detail"]}
       >
-        {({ items }) => (
-          <Table
-            caption="Commands given"
-            head={["When", "Command", "Version", "By", "Reason", "Ended", "Detail"]}
-          >
-            {items.slice(0, 50).map((item) => (
-              <tr key={item.command_id}>
-                <td>{when(item.at)}</td>
-                <th scope="row">{words(item.command)}</th>
-                <td>{item.version ?? "–"}</td>
-                <td>{item.actor}</td>
-                <td class="text">{item.reason}</td>
-                <td>
-                  <Chip word={item.status} />
-                </td>
-                <td class="text">{item.detail}</td>
-              </tr>
-            ))}
-          </Table>
-        )}
-      </Show>
-    </Card>
-  );
-};
+        {list
+          .slice(-50)
+          .reverse()
+          .map((item) => (
+            <tr key={item.command_id}>
+              <td>{when(item.at)}</td>
+              <th scope="row">{words(item.command)}</th>
+              <td>{item.version ?? "–"}</td>
+              <td>{item.actor}</td>
+              <td class="text">{item.reason}</td>
+              <td>
+                <Chip word={item.status} />
+              </td>
+              <td class="text">{item.detail}</td>
+            </tr>
+          ))}
+      </Table>
+    )}
+  </Card>
+);
