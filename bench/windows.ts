@@ -12,7 +12,7 @@ import { createClickhouse } from "../src/adapters/clickhouse.ts";
 import { projectRoot } from "../src/adapters/config.ts";
 import { migrate } from "../src/adapters/migrations.ts";
 import { createSnapshots, createTraffic } from "../src/adapters/snapshot-store.ts";
-import { driftOf } from "../src/core/measurement.ts";
+import { byWindow, driftOf } from "../src/core/measurement.ts";
 import { machine, median } from "./processes.ts";
 
 const START = Date.UTC(2026, 0, 5);
@@ -75,6 +75,7 @@ export const run = async (
         createTraffic(clickhouse).holes({ startMs: START, endMs: START + 5 * MINUTE }),
       ]);
       rolls.push((performance.now() - begin) / 1000);
+      process.stderr.write(`rolled ${events} events in ${rolls.at(-1)?.toFixed(2) ?? ""} s\n`);
       if (contents.get(START)?.rows[0]?.volume !== events)
         throw new Error("the roll did not count every event");
     }
@@ -152,14 +153,19 @@ const judgeDay = async (
       store.scores({ ...ask, bucketMs: 5 * MINUTE }),
     ]);
     const read = performance.now();
-    results = snapshots.flatMap((snapshot) =>
-      driftOf({
+    const [featuresAt, scoresAt] = [byWindow(features), byWindow(scores)];
+    results = snapshots.flatMap((snapshot) => {
+      const startMs = Date.parse(snapshot.window_start);
+      const own = { features: featuresAt.get(startMs) ?? [], scores: scoresAt.get(startMs) ?? [] };
+      return driftOf({
         ...{ snapshot, windowMs: 5 * MINUTE, budgetMs: 5 * MINUTE, encoding, encodingDigest: "e", reference },
-        ...{ profile: DRIFT_PROFILES.governance, segments: [], features, scores, history: [] },
-      }),
-    ).length;
+        ...{ profile: DRIFT_PROFILES.governance, segments: [], ...own, history: [] },
+      });
+    }).length;
     reads.push((read - begin) / 1000);
     judges.push((performance.now() - read) / 1000);
+    const [took, judged] = [reads.at(-1) ?? 0, judges.at(-1) ?? 0];
+    process.stderr.write(`${rows} rows a window: read ${took.toFixed(2)} s, judged ${judged.toFixed(2)} s\n`);
   }
   return { rows_a_window: rows, read_seconds: median(reads), judge_seconds: median(judges), results };
 };

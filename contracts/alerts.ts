@@ -64,17 +64,15 @@ export const AlertsConfig = z.strictObject({
   /** `host:port` of receivers inside our own network, or without TLS: only these are called there. */
   allow: z.array(z.string().regex(/^\S+:\d{1,5}$/, "host:port")).default([]),
   channels: z.record(z.string().regex(/^[\w-]{1,40}$/), ChannelConfig).default({ log: { type: "log" } }),
-  rules: z
-    .array(AlertRule)
-    .default([
-      {
-        severity: ["info", "warning", "critical"],
-        model: "*",
-        alert: "*",
-        channels: ["log"],
-        cooldown: "0m",
-      },
-    ]),
+  rules: z.array(AlertRule).default([
+    {
+      severity: ["info", "warning", "critical"],
+      model: "*",
+      alert: "*",
+      channels: ["log"],
+      cooldown: "0m",
+    },
+  ]),
   /** How long a channel that cannot be reached is tried before it is given up, counted and told in the log. */
   give_up: Duration.default("24h"),
 });

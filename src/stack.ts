@@ -100,7 +100,15 @@ const ownArgs = (args: readonly string[]): string[] => [
 const startOwn = async (name: string, args: readonly string[], by: Around): Promise<Supervised> => {
   const logDir = path.join(by.config.home, "logs");
   const child = await supervise(
-    { name, command: process.execPath, args: ownArgs(args), env: by.env, logDir, leash: "pipe", ready: "line" },
+    {
+      name,
+      command: process.execPath,
+      args: ownArgs(args),
+      env: by.env,
+      logDir,
+      leash: "pipe",
+      ready: "line",
+    },
     by.told,
   );
   by.children.push(child);
@@ -155,7 +163,9 @@ const startRedis = async (
     }
   };
   const logDir = path.join(config.home, "logs");
-  children.push(await supervise({ name: "redis", command: server, args, env, logDir, leash: "guard", ready: ask }, told));
+  children.push(
+    await supervise({ name: "redis", command: server, args, env, logDir, leash: "guard", ready: ask }, told),
+  );
   return url;
 };
 

@@ -7,6 +7,7 @@ import type { FeatureContract } from "../contracts/feature-contract.ts";
 import { ALL, type Snapshot } from "../contracts/snapshot.ts";
 import { durationMs } from "../src/core/duration.ts";
 import {
+  byWindow,
   driftOf,
   estimateOf,
   realisedMetrics,
@@ -107,8 +108,10 @@ const judge = async (
     }),
     newestMatured(ports, model, windows.decide, span.endMs),
   ]);
+  const [featuresAt, scoresAt] = [byWindow(features), byWindow(scores)];
   const measured = [];
   for (const snapshot of due) {
+    const startMs = Date.parse(snapshot.window_start);
     const bundle = await ports.registry.bundle(model, snapshot.version);
     const contract = bundle.preprocessor.contract.definition;
     const measurement: WindowMeasurement = {
@@ -121,8 +124,8 @@ const judge = async (
       profile,
       ...(await successionOf(ports, bundle)),
       segments: contract.segments.map((s) => s.feature),
-      features,
-      scores,
+      features: featuresAt.get(startMs) ?? [],
+      scores: scoresAt.get(startMs) ?? [],
       history,
     };
     const of = matured.find((row) => row.version === snapshot.version) ?? null;

@@ -2,11 +2,11 @@
 // their histograms, so a snapshot that can be read vouches for complete ones. Tokens make every write safe to repeat.
 import { z } from "zod";
 import { ALL, type Snapshot, WindowFlag } from "../../contracts/snapshot.ts";
-import { MISSING, OTHER, OVERFLOW, type FeatureEncoding } from "../../contracts/encoding.ts";
 import { sha256Hex } from "../core/canonical.ts";
 import { clickhouseTime, isoOf } from "../core/time.ts";
 import type { FeatureHistogram, ScoreHistogram, Span, WindowContent } from "../../contracts/counts.ts";
 import type { Bundle, KeepsSnapshots, ReadsTraffic } from "../ports.ts";
+import { encodingColumns, referenceFeatures, referenceScores } from "./reference-columns.ts";
 import { ask, RoleRow, SparseRow, type Engine } from "./rows.ts";
 import { freeRevisions } from "./snapshot-revisions.ts";
 
@@ -211,10 +211,15 @@ const snapshotsIn = (engine: Engine, kept: Set<string>): KeepsSnapshots => ({
       latency: pairsOf(latency_bins, latency_counts),
     })),
 
-  features: async ({ model, size, span, bucketMs }) =>
-    (await ask(engine, "snapshots-features", bucketed(model, size, span, bucketMs), SummedFeatureRow)).map(
-      ({ window_start_ms, ...row }) => ({ ...row, windowStartMs: window_start_ms }),
-    ),
+  features: async ({ model, size, span, bucketMs }) => {
+    // A repeated write leaves a row twice until the engine forgets its token; either way one row a window and position is read.
+    const asked = bucketed(model, size, span, bucketMs);
+    const rows =
+      bucketMs === durationMs(size)
+        ? await ask(engine, "snapshots-each", withoutBucket(asked), SummedFeatureRow)
+        : await ask(engine, "snapshots-features", asked, SummedFeatureRow);
+    return rows.map(({ window_start_ms, ...row }) => ({ ...row, windowStartMs: window_start_ms }));
+  },
 
   scores: async ({ model, size, span, bucketMs }) =>
     (await ask(engine, "snapshots-scores", bucketed(model, size, span, bucketMs), SummedScoreRow)).map(
@@ -312,103 +317,4 @@ const snapshotColumns = (s: Snapshot) => {
     latency_bins: latency.map(([bin]) => bin),
     latency_counts: latency.map(([, n]) => n),
   };
-};
-
-const referenceKey = (bundle: Bundle) => ({
-  model: bundle.metadata.model,
-  version: bundle.metadata.version,
-  role: "production",
-  window_size: "reference",
-  window_start: clickhouseTime(0),
-  revision: 1,
-});
-
-const referenceFeatures = (bundle: Bundle) =>
-  bundle.encoding.features.map((encoding, i) => {
-    const pairs = bundle.reference.features[encoding.feature] ?? [];
-    return {
-      ...referenceKey(bundle),
-      scope: ALL,
-      position: i + 1,
-      feature: encoding.feature,
-      encoding: bundle.metadata.encoding_digest,
-      codes: pairs.map(([code]) => code),
-      counts: pairs.map(([, n]) => n),
-    };
-  });
-
-const referenceScores = (bundle: Bundle) =>
-  ([0, 1] as const).map((label) => {
-    const pairs = label === 1 ? bundle.reference.scores.positive : bundle.reference.scores.negative;
-    return {
-      ...referenceKey(bundle),
-      scope: ALL,
-      label,
-      bins: pairs.map(([bin]) => bin),
-      counts: pairs.map(([, n]) => n),
-    };
-  });
-
-const encodingColumns = (bundle: Bundle) =>
-  bundle.encoding.features.flatMap((feature, position) =>
-    meanings(feature).map((row) => ({
-      encoding: bundle.metadata.encoding_digest,
-      model: bundle.metadata.model,
-      position: position + 1,
-      feature: feature.feature,
-      kind: feature.kind,
-      ...row,
-    })),
-  );
-
-interface Meaning {
-  readonly code: number;
-  readonly meaning: "bin" | "value" | "missing" | "other" | "overflow_low" | "overflow_high";
-  readonly lower: number | null;
-  readonly upper: number | null;
-  readonly mean: number | null;
-  readonly value: string;
-}
-
-const plain = (code: number, meaning: Meaning["meaning"], value = ""): Meaning => ({
-  code,
-  meaning,
-  lower: null,
-  upper: null,
-  mean: null,
-  value,
-});
-
-/** Every code of a feature and what it stands for (contracts/encoding.ts). */
-const meanings = (feature: FeatureEncoding): Meaning[] => {
-  const missing = plain(MISSING, "missing");
-  if (feature.kind === "nominal")
-    return [...feature.values.map((v, code) => plain(code, "value", v)), plain(OTHER, "other"), missing];
-  if (feature.kind === "ordinal")
-    return [...feature.values.map((v, code) => plain(code, "value", String(v))), missing];
-  const range = feature.high - feature.low;
-  const distance = (level: number): number => (level < 0 ? 0 : range * 2 ** (level - 4));
-  const overflow = Array.from({ length: OVERFLOW }, (_, level) => {
-    const last = level === OVERFLOW - 1;
-    const [near, far] = [distance(level - 1), distance(level)];
-    return [
-      {
-        ...plain(OVERFLOW - 1 - level, "overflow_low"),
-        lower: last ? null : feature.low - far,
-        upper: feature.low - near,
-      },
-      {
-        ...plain(OVERFLOW + feature.edges.length + level, "overflow_high"),
-        lower: feature.high + near,
-        upper: last ? null : feature.high + far,
-      },
-    ];
-  }).flat();
-  const inner = feature.edges.map((upper, i) => ({
-    ...plain(OVERFLOW + i, "bin"),
-    lower: i === 0 ? feature.low : (feature.edges[i - 1] ?? feature.low),
-    upper,
-    mean: feature.means[i] ?? null,
-  }));
-  return [...overflow, ...inner, missing].sort((a, b) => a.code - b.code);
 };

@@ -7,7 +7,7 @@ import { recordOf, type Assessment, type DecisionInputs } from "./assess.ts";
 import { fillIn } from "./decide-signals.ts";
 import { allPass } from "./gates.ts";
 import type { SignalContext } from "./policy.ts";
-import { isSignal, type Signal, type Signals } from "./signals.ts";
+import { isSignal, type Signals } from "./signals.ts";
 import { round9 } from "./threshold.ts";
 
 /** What the rules say, before it is sealed with digests. */

@@ -190,7 +190,7 @@ export const pairedOf = (who: PairedIdentity, rows: readonly PairCounts[]): Pair
     auc_difference_se:
       words === null ? null : round9OrNull(pairedAucBinned(sides.production, sides.other)?.se ?? null),
     pr_auc_difference_se:
-      words?.production.pr_auc == null || words.other.pr_auc === null
+      words === null || words.production.pr_auc === null || words.other.pr_auc === null
         ? null
         : round9OrNull(
             pairedPrAuc(words.production.pr_auc, words.other.pr_auc, words.other.positives)?.se ?? null,

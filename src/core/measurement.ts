@@ -48,6 +48,17 @@ export const referenceScores = (reference: Reference): Counts =>
     fromSparse(reference.scores.positive, SCORE_BINS),
   );
 
+/** Rows by their window, so that a day of windows is read once and each window looks at its own rows only. */
+export const byWindow = <T>(rows: readonly Bucketed<T>[]): ReadonlyMap<number, readonly Bucketed<T>[]> => {
+  const windows = new Map<number, Bucketed<T>[]>();
+  for (const row of rows) {
+    const own = windows.get(row.windowStartMs);
+    if (own === undefined) windows.set(row.windowStartMs, [row]);
+    else own.push(row);
+  }
+  return windows;
+};
+
 type Shares = Readonly<Record<string, number>>;
 
 export interface WindowMeasurement {

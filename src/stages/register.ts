@@ -124,7 +124,9 @@ const partsOf = (job: RegisterJob): { tuned: Uint32Array | null; judged: Uint32A
     return { tuned: null, judged: Uint32Array.from({ length: job.rows }, (_, row) => row) };
   const halves = { fit: 0, calibrate: 0.5, test: 0.5 };
   const sets =
-    job.timesMs === null ? randomSplit(job.rows, SEED, halves) : temporalSplit(job.rows, job.timesMs, halves, SEED);
+    job.timesMs === null
+      ? randomSplit(job.rows, SEED, halves)
+      : temporalSplit(job.rows, job.timesMs, halves, SEED);
   return { tuned: sets.calibrate, judged: sets.test };
 };
 

@@ -109,18 +109,18 @@ const ok = (told: Told): Told => {
 };
 
 /** Freezes rows and publishes a model of them. */
-const publish = (
+const publish = async (
   loop: Loop,
   world: World,
   by: { readonly name: string; readonly rows: readonly Row[] },
-): void => {
+): Promise<void> => {
   const contract = path.join(loop.home, `${world.model}.yaml`);
   const file = path.join(loop.home, `${by.name}.csv`);
   writeFileSync(contract, world.contract);
   writeCsv(file, by.rows, { label: world.label, startMs: START - 30 * DAY });
-  ok(loop.flyball("data", "freeze", "--contract", contract, file, "--as", by.name));
+  ok(await loop.flyball("data", "freeze", "--contract", contract, file, "--as", by.name));
   const words = ["--contract", contract, "--data", by.name, "--family", "gradient-boosted-trees"];
-  ok(loop.flyball("train", ...words));
+  ok(await loop.flyball("train", ...words));
 };
 
 const stateOf = async (loop: Loop, model: string) => (await loop.stores.ledger.state()).models[model];
@@ -139,11 +139,11 @@ const promoteByTwo = async (loop: Loop, model: string, version: string, expires:
   await until(`${version} is in the book`, known);
   const of = `${model}@${version}`;
   const ann = ["--actor", "ann", "--reason", "an override of the test"];
-  ok(loop.flyball("governance", "promote", of, ...ann, "--expires-at", expires, "--no-wait"));
-  const own = loop.flyball("governance", "approve", of, ...ann);
+  ok(await loop.flyball("governance", "promote", of, ...ann, "--expires-at", expires, "--no-wait"));
+  const own = await loop.flyball("governance", "approve", of, ...ann);
   expect(own.status).toBe(1);
   expect(own.err).toContain("own-proposal");
-  ok(loop.flyball("governance", "approve", of, "--actor", "bob", "--reason", "ann knows better"));
+  ok(await loop.flyball("governance", "approve", of, "--actor", "bob", "--reason", "ann knows better"));
   await until(`${version} serves`, async () => {
     if ((await stateOf(loop, model))?.promoted !== version) return false;
     const { body } = await loop.client.get("/readyz");
@@ -163,7 +163,7 @@ interface Story {
 /** Lives a world from its first promotion to its end and tells what happened. */
 const live = async (loop: Loop, world: World): Promise<Story> => {
   const { model } = world;
-  publish(loop, world, { name: "base", rows: world.training });
+  await publish(loop, world, { name: "base", rows: world.training });
   const now = new Date(START).toISOString();
   await loop.client.post("/api/v1/clock", JSON.stringify({ now }));
   await promoteByTwo(loop, model, "1.0.0", new Date(START + DAY).toISOString());
@@ -194,14 +194,14 @@ const live = async (loop: Loop, world: World): Promise<Story> => {
             features,
             label: label === 1 ? 0 : 1,
           }));
-          publish(loop, world, { name: "opposite", rows: opposite });
+          await publish(loop, world, { name: "opposite", rows: opposite });
           await promoteByTwo(loop, model, "1.1.0", new Date(atMs + DAY).toISOString());
         }
         const versions = (await stateOf(loop, model))?.versions ?? {};
         const ready = Object.values(versions).find(({ state }) => state === "PROMOTABLE");
         if (ready !== undefined) {
           const by = ["--actor", "bob", "--reason", "it passed every gate"];
-          loop.flyball("governance", "approve", `${model}@${ready.version}`, ...by);
+          await loop.flyball("governance", "approve", `${model}@${ready.version}`, ...by);
         }
       },
     },
@@ -210,8 +210,8 @@ const live = async (loop: Loop, world: World): Promise<Story> => {
   );
   const records = await allDecisions(loop.stores.decisions, model);
   expect(replayAll(records).different).toEqual([]);
-  expect(ok(loop.flyball("decisions", "replay", "--all")).out).toContain("identical: true");
-  expect(ok(loop.flyball("audit", "verify")).status).toBe(0);
+  expect(ok(await loop.flyball("decisions", "replay", "--all")).out).toContain("identical: true");
+  expect(ok(await loop.flyball("audit", "verify")).status).toBe(0);
   const entries = await loop.stores.ledger.read(0, 100_000);
   const state = await stateOf(loop, model);
   return {

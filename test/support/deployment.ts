@@ -63,7 +63,10 @@ export interface Deployment {
   readonly policy: ReturnType<typeof loadPolicy>;
   readonly profile: ReturnType<typeof driftProfile>;
   /** What roll, measure and decide are given. */
-  readonly ports: Stores & { registry: Stores["bundles"]; progress: Stores["loop"]["progress"] };
+  readonly ports: Omit<Stores, "registry"> & {
+    registry: Stores["bundles"];
+    progress: Stores["loop"]["progress"];
+  };
   /** Requests of production from a time on, `perHour` an hour. */
   traffic(by: { fromMs: number; hours: number; perHour: number; seed?: number; firstSeq?: number }): Fact[];
   record(facts: readonly Fact[], producer?: string): Promise<void>;

@@ -1,6 +1,6 @@
 // Test support: the whole loop as real processes for end-to-end tests: Redis, engine, api and a worker process that is started again at
 // once whenever it dies, under a replayed clock and a faster policy. Promises that close() leaves no process and no file.
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -23,8 +23,8 @@ export interface Loop {
   readonly home: string;
   readonly stores: Stores;
   readonly client: ReturnType<typeof createHttpClient>;
-  /** Runs the command line against this loop. */
-  flyball(...words: readonly string[]): Told;
+  /** Runs the command line against this loop; a worker that dies meanwhile is started again. */
+  flyball(...words: readonly string[]): Promise<Told>;
   /** How often the worker process was started again. */
   deaths(): number;
   close(): Promise<void>;
@@ -100,9 +100,13 @@ export const startLoop = async (by: {
     home: stack.home,
     stores,
     client,
-    flyball: (...words) => {
-      const done = spawnSync(process.execPath, [CLI, ...words], { env, encoding: "utf8", timeout: 120_000 });
-      return { status: done.status ?? -1, out: done.stdout, err: done.stderr };
+    flyball: async (...words) => {
+      const child = spawn(process.execPath, [CLI, ...words], { env, stdio: ["ignore", "pipe", "pipe"] });
+      let [out, err] = ["", ""];
+      child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString("utf8")));
+      child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString("utf8")));
+      await once(child, "close");
+      return { status: child.exitCode ?? -1, out, err };
     },
     deaths: () => deaths,
     close: async () => {
