@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { ALL, type Snapshot, WindowFlag } from "../../contracts/snapshot.ts";
 import { sha256Hex } from "../core/canonical.ts";
+import { durationMs } from "../core/duration.ts";
 import { clickhouseTime, isoOf } from "../core/time.ts";
 import type { FeatureHistogram, ScoreHistogram, Span, WindowContent } from "../../contracts/counts.ts";
 import type { Bundle, KeepsSnapshots, ReadsTraffic } from "../ports.ts";
@@ -212,12 +213,11 @@ const snapshotsIn = (engine: Engine, kept: Set<string>): KeepsSnapshots => ({
     })),
 
   features: async ({ model, size, span, bucketMs }) => {
-    // A repeated write leaves a row twice until the engine forgets its token; either way one row a window and position is read.
-    const asked = bucketed(model, size, span, bucketMs);
+    const { bucket_ms, ...windows } = bucketed(model, size, span, bucketMs);
     const rows =
-      bucketMs === durationMs(size)
-        ? await ask(engine, "snapshots-each", withoutBucket(asked), SummedFeatureRow)
-        : await ask(engine, "snapshots-features", asked, SummedFeatureRow);
+      bucket_ms === durationMs(size)
+        ? await ask(engine, "snapshots-each", windows, SummedFeatureRow)
+        : await ask(engine, "snapshots-features", { ...windows, bucket_ms }, SummedFeatureRow);
     return rows.map(({ window_start_ms, ...row }) => ({ ...row, windowStartMs: window_start_ms }));
   },
 
