@@ -12,7 +12,7 @@ import { createClickhouse } from "../src/adapters/clickhouse.ts";
 import { projectRoot } from "../src/adapters/config.ts";
 import { migrate } from "../src/adapters/migrations.ts";
 import { createSnapshots, createTraffic } from "../src/adapters/snapshot-store.ts";
-import { byWindow, driftOf } from "../src/core/measurement.ts";
+import { byWindow, driftOf, referenceCounts } from "../src/core/measurement.ts";
 import { machine, median } from "./processes.ts";
 
 const START = Date.UTC(2026, 0, 5);
@@ -153,13 +153,14 @@ const judgeDay = async (
       store.scores({ ...ask, bucketMs: 5 * MINUTE }),
     ]);
     const read = performance.now();
+    const counted = referenceCounts(encoding, reference);
     const [featuresAt, scoresAt] = [byWindow(features), byWindow(scores)];
     results = snapshots.flatMap((snapshot) => {
       const startMs = Date.parse(snapshot.window_start);
       const own = { features: featuresAt.get(startMs) ?? [], scores: scoresAt.get(startMs) ?? [] };
       return driftOf({
         ...{ snapshot, windowMs: 5 * MINUTE, budgetMs: 5 * MINUTE, encoding, encodingDigest: "e", reference },
-        ...{ profile: DRIFT_PROFILES.governance, segments: [], ...own, history: [] },
+        ...{ profile: DRIFT_PROFILES.governance, segments: [], ...own, counted, history: [] },
       });
     }).length;
     reads.push((read - begin) / 1000);

@@ -11,6 +11,7 @@ import {
   driftOf,
   estimateOf,
   realisedMetrics,
+  referenceCounts,
   scoresOf,
   trustScore,
   type WindowMeasurement,
@@ -109,6 +110,7 @@ const judge = async (
     newestMatured(ports, model, windows.decide, span.endMs),
   ]);
   const [featuresAt, scoresAt] = [byWindow(features), byWindow(scores)];
+  const countedOf = once((bundle: Bundle) => referenceCounts(bundle.encoding, bundle.reference));
   const measured = [];
   for (const snapshot of due) {
     const startMs = Date.parse(snapshot.window_start);
@@ -121,6 +123,7 @@ const judge = async (
       encoding: bundle.encoding,
       encodingDigest: bundle.metadata.encoding_digest,
       reference: bundle.reference,
+      counted: countedOf(bundle),
       profile,
       ...(await successionOf(ports, bundle)),
       segments: contract.segments.map((s) => s.feature),
@@ -151,6 +154,16 @@ const judge = async (
       rows,
     })),
   });
+};
+
+/** Remembers what was worked out of each argument, as long as the one who asks lives. */
+const once = <A extends object, B>(of: (argument: A) => B): ((argument: A) => B) => {
+  const known = new Map<A, B>();
+  return (argument) => {
+    const before = known.get(argument) ?? of(argument);
+    known.set(argument, before);
+    return before;
+  };
 };
 
 /** Feature importance of a version beside that of the version published before it. */

@@ -33,13 +33,32 @@ import { trustOf } from "./trust.ts";
 const DAY_MS = 86_400_000;
 
 /** Counts of a sparse histogram; size 256 for codes, 1,000 for scores. */
-export const countsOf = (histogram: Histogram | undefined, size: number): Counts =>
-  histogram === undefined
-    ? emptyCounts(size)
-    : fromSparse(
-        histogram.keys.map((key, i) => [key, histogram.counts[i] ?? 0]),
-        size,
-      );
+export const countsOf = (histogram: Histogram | undefined, size: number): Counts => {
+  const counts = emptyCounts(size);
+  if (histogram === undefined) return counts;
+  // A day of windows comes through here: no pairs are made only to be taken apart again.
+  const { keys, counts: rows } = histogram;
+  for (let i = 0; i < keys.length; i++) {
+    const [key, n] = [keys[i] ?? -1, rows[i] ?? 0];
+    if (!Number.isInteger(key) || key < 0 || key >= size) throw new RangeError(`no bin ${key} of ${size}`);
+    if (!Number.isSafeInteger(n) || n < 0) throw new RangeError(`bin ${key} holds ${n} rows`);
+    counts[key] = (counts[key] ?? 0) + n;
+  }
+  return counts;
+};
+
+/** A reference as counts, worked out once for all windows held against it. */
+export interface ReferenceCounts {
+  /** In the encoding's order. */
+  readonly features: readonly Counts[];
+  readonly scores: Counts;
+}
+
+/** Counts of a reference on its encoding. */
+export const referenceCounts = (encoding: Encoding, reference: Reference): ReferenceCounts => ({
+  features: encoding.features.map(({ feature }) => fromSparse(reference.features[feature] ?? [])),
+  scores: referenceScores(reference),
+});
 
 /** Reference scores whatever their label. */
 export const referenceScores = (reference: Reference): Counts =>
@@ -69,6 +88,7 @@ export interface WindowMeasurement {
   readonly encoding: Encoding;
   readonly encodingDigest: string;
   readonly reference: Reference;
+  readonly counted: ReferenceCounts;
   readonly profile: DriftProfile;
   readonly segments: readonly string[];
   readonly features: readonly Bucketed<FeatureHistogram>[];
@@ -95,7 +115,7 @@ export const driftOf = (by: WindowMeasurement): DriftRow[] => {
   };
   const evidence = by.encoding.features.map((encoding, i) => ({
     encoding,
-    reference: fromSparse(by.reference.features[encoding.feature] ?? []),
+    reference: by.counted.features[i] ?? emptyCounts(),
     current: current(i + 1),
   }));
   const earlier = by.history.filter((h) => h.windowStartMs < startMs);
@@ -106,7 +126,7 @@ export const driftOf = (by: WindowMeasurement): DriftRow[] => {
     budgetMs: by.budgetMs,
     features: evidence,
     ...(by.importance === undefined ? {} : { importance: by.importance }),
-    scores: { reference: referenceScores(by.reference), current: scoresOf(by) },
+    scores: { reference: by.counted.scores, current: scoresOf(by) },
     invalid: {
       reference: { k: 0, n: by.reference.n },
       current: { k: by.snapshot.invalid, n: by.snapshot.volume },
