@@ -6,7 +6,7 @@ import { sha256Hex } from "../core/canonical.ts";
 import { durationMs } from "../core/duration.ts";
 import { clickhouseTime, isoOf } from "../core/time.ts";
 import type { FeatureHistogram, ScoreHistogram, Span, WindowContent } from "../../contracts/counts.ts";
-import type { Bundle, KeepsSnapshots, ReadsTraffic } from "../ports.ts";
+import type { KeepsSnapshots, ReadsTraffic } from "../ports.ts";
 import { encodingColumns, referenceFeatures, referenceScores } from "./reference-columns.ts";
 import { ask, RoleRow, SparseRow, type Engine } from "./rows.ts";
 import { freeRevisions } from "./snapshot-revisions.ts";
