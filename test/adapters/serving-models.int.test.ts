@@ -54,7 +54,7 @@ const publish = async ({ model, onnx, encoding }: (typeof trained)["first"]): Pr
       positives: 0,
       from: null,
       to: null,
-      features: {},
+      features: Object.fromEntries(encoding.features.map(({ feature }) => [feature, []])),
       scores: { negative: [], positive: [] },
     }),
     "metadata.yaml": JSON.stringify({
