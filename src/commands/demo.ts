@@ -1,6 +1,5 @@
 // Door: `flyball demo`, the whole loop on real flights with everything on this machine. No step is scripted to succeed: the outcome is
 // whatever the evidence says. The one thing staged is announced: from 1 to 3 May the client sends kilometres for miles.
-import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { InvalidArgumentError, type Command } from "commander";
@@ -329,7 +328,8 @@ const bootstrap = async (
     (await stores.ledger.state()).models[MODEL]?.versions[version] !== undefined;
   while (!(await isBooked())) await patience(until, "the registry's bundles did not reach the ledger");
   const wish = {
-    commandId: randomUUID(),
+    // Derived, not drawn: it enters the evidence, and two runs must give the same decisions.
+    commandId: `bootstrap-${version}`,
     model: MODEL,
     command: "promote",
     version,
