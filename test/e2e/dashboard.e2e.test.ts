@@ -153,7 +153,7 @@ describe.skipIf(chromium === null)("the dashboard", () => {
   it("says that a line is broken, keeps what it shows, and offers only reading to the job board", async () => {
     const { page, close } = await open();
     await page.goto(`${demo.api}/dashboard`);
-    await page.getByText("Live").waitFor();
+    await page.getByText("Live", { exact: true }).waitFor();
     await page.context().setOffline(true);
     await page.route("**/api/**", (route) => route.abort());
     await page.getByRole("link", { name: "Audit" }).click();
