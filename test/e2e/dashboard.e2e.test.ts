@@ -139,7 +139,7 @@ describe.skipIf(chromium === null)("the dashboard", () => {
   it("shows news without a reload", async () => {
     const { page, close } = await open();
     await page.goto(`${demo.api}/dashboard/audit`);
-    await page.getByText("Live").waitFor();
+    await page.getByText("Live", { exact: true }).waitFor();
     const answer = await fetch(`${demo.api}/api/v1/governance/flight-delay/freeze`, {
       method: "POST",
       headers: { "content-type": "application/json" },
