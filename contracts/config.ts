@@ -72,14 +72,10 @@ export const ServiceConfig = z.strictObject({
       family: z.enum(["logistic-regression", "gradient-boosted-trees"]).default("gradient-boosted-trees"),
       /** Retraining looks back this far over labelled production windows. */
       span: Duration.default("28d"),
-      rows_min: z.int().min(100).default(5000),
       seed: z.int().default(1),
       parameters: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).default({}),
-      /** A command that trains elsewhere (docs/trainers.md); null: the built-in families. */
-      command: z.array(z.string()).min(1).nullable().default(null),
     })
     .prefault({}),
-  retention: z.strictObject({ predictions: Duration.default("400d") }).prefault({}),
   /** The workers' own /metrics; the api has it at its port. */
   metrics: z
     .strictObject({
@@ -100,7 +96,6 @@ export const ScheduleConfig = z.strictObject({
   execute: Duration.default("1s"),
   reconcile: Duration.default("1m"),
   trim: Duration.default("1m"),
-  report: Duration.default("24h"),
 });
 export type ScheduleConfig = z.infer<typeof ScheduleConfig>;
 
