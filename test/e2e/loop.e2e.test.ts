@@ -31,7 +31,6 @@ const ENV = {
   FLYBALL_WINDOWS_ALLOWED_LATENESS: "0s",
   // A training sees only the newest matured day: what came before may be another world.
   FLYBALL_TRAINING_SPAN: "2d",
-  FLYBALL_TRAINING_ROWS_MIN: "400",
 };
 
 interface World {
