@@ -199,6 +199,7 @@ const prepare = async (flags: Flags, say: (text: string) => void) => {
       flights: String(flags.flights),
     });
     const january = await readFrozen(homeOf(), "january", engineUrl);
+    const trials: { version: string; brier: number }[] = [];
     for (const family of ["logistic-regression", "gradient-boosted-trees"] as const) {
       const trained = await trainOn({
         contract,
@@ -216,8 +217,11 @@ const prepare = async (flags: Flags, say: (text: string) => void) => {
       say(
         `trained ${trained.model}@${trained.version}, ${family}: AUC ${show(roc_auc)}, F1 ${show(f1)}, Brier ${show(brier)}`,
       );
+      trials.push({ version: trained.version, brier: brier ?? Number.POSITIVE_INFINITY });
     }
-    return { contract, frozen: await readFrozen(homeOf(), "replay", engineUrl) };
+    // The same held-out rows judge both, so the smaller Brier score is the better model of January.
+    const first = trials.reduce((best, trial) => (trial.brier < best.brier ? trial : best)).version;
+    return { contract, first, frozen: await readFrozen(homeOf(), "replay", engineUrl) };
   });
 };
 
@@ -270,7 +274,7 @@ const run = async (
     }
   };
   try {
-    await bootstrap(stores, client, say);
+    await bootstrap(stores, client, prepared.first, say);
     say(`announced fault: from 1 to 3 May the client sends distances in kilometres`);
     const journal = await replay(
       {
@@ -312,17 +316,17 @@ const run = async (
   }
 };
 
-/** Tells event time for the first time and promotes the baseline by the explicit bootstrap. */
+/** Tells event time for the first time and promotes January's better model by the explicit bootstrap. */
 const bootstrap = async (
   stores: Stores,
   client: { post(path: string, body: string): Promise<{ status: number; body: string }> },
+  version: string,
   say: (text: string) => void,
 ): Promise<void> => {
   const { giveCommand, commandOf } = await import("../stages/command.ts");
   const now = `${FROM}T00:00:00.000Z`;
   const told = await client.post("/api/v1/clock", JSON.stringify({ now }));
   if (told.status !== 200) throw new Error(`clock answered ${told.status}: ${told.body}`);
-  const version = "1.0.0";
   const until = performance.now() + 30_000;
   const isBooked = async (): Promise<boolean> =>
     (await stores.ledger.state()).models[MODEL]?.versions[version] !== undefined;
@@ -334,7 +338,7 @@ const bootstrap = async (
     command: "promote",
     version,
     actor: "demo",
-    reason: "bootstrap: the January baseline goes first",
+    reason: "bootstrap: the better of the two on January's held-out flights goes first",
     expiresAt: null,
     generation: null,
     at: now,
@@ -348,7 +352,7 @@ const bootstrap = async (
     if (command?.status === "done") break;
     await patience(until, "the bootstrap was not carried out");
   }
-  say(`bootstrapped ${MODEL}@${version}: it serves; its first rival waits to shadow`);
+  say(`bootstrapped ${MODEL}@${version}: the better of the two on the same held-out flights serves; the other waits to shadow`);
 };
 
 const patience = async (until: number, what: string): Promise<void> => {

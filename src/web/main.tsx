@@ -154,11 +154,13 @@ const Navigation = (props: { here: Route; model: string | null; items: readonly 
 const Fresh = ({ answer }: { answer: ModelsAnswer | null }) => (
   <p class="fresh" role="status">
     <span class={`lamp ${connection.value}`} aria-hidden="true" />
-    {connection.value === "live"
-      ? "Live"
-      : connection.value === "stale"
-        ? "Not live: showing what was last read"
-        : "Connecting"}
+    <span>
+      {connection.value === "live"
+        ? "Live"
+        : connection.value === "stale"
+          ? "Not live: showing what was last read"
+          : "Connecting"}
+    </span>
     {answer !== null && (
       <span class="clock">
         {answer.clock === "replay" ? "replay, " : ""}

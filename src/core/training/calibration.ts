@@ -110,10 +110,11 @@ export const fitPlatt = (margins: Float64Array, label: Uint8Array): Calibrator =
   let here = plattLandscape(margins, label, { slope, intercept, high, low });
   for (let step = 0; step < 100; step++) {
     const { g0, g1, h00, h01, h11 } = here;
-    if (Math.max(Math.abs(g0), Math.abs(g1)) <= 1e-10 * label.length) break;
     const determinant = h00 * h11 - h01 * h01;
     if (!(determinant > 0)) break;
     const [ds, di] = [(h11 * g0 - h01 * g1) / determinant, (h00 * g1 - h01 * g0) / determinant];
+    // What is kept is single precision: beyond it the loss only flickers, and every halving would read all rows for nothing.
+    if (Math.abs(ds) <= SINGLE * Math.abs(slope) && Math.abs(di) <= SINGLE * Math.abs(intercept)) break;
     let damping = 1;
     let there = here;
     for (; damping > 1e-9; damping /= 2) {
@@ -126,6 +127,9 @@ export const fitPlatt = (margins: Float64Array, label: Uint8Array): Calibrator =
   }
   return { kind: "platt", slope: Math.fround(slope), intercept: Math.fround(intercept) };
 };
+
+/** A hundredth of single precision's relative step. */
+const SINGLE = 2 ** -24 / 100;
 
 const plattLandscape = (
   margins: Float64Array,
