@@ -352,7 +352,9 @@ const bootstrap = async (
     if (command?.status === "done") break;
     await patience(until, "the bootstrap was not carried out");
   }
-  say(`bootstrapped ${MODEL}@${version}: the better of the two on the same held-out flights serves; the other waits to shadow`);
+  say(
+    `bootstrapped ${MODEL}@${version}: the better of the two on the same held-out flights serves; the other waits to shadow`,
+  );
 };
 
 const patience = async (until: number, what: string): Promise<void> => {
