@@ -1,9 +1,14 @@
-// Web: the one door to the api. Sends the key that was typed in, turns problems into errors with their words, and hears news as they come.
-// The key lives in this tab's session only.
+// Web: the one door to the api. Who we are is a cookie the browser holds and no script can read; problems become errors with their words,
+// and news are heard as they come. Never keeps a key.
 import { signal } from "@preact/signals";
 
-const KEY = "flyball-key";
-
+/** Who looks, as the api says it. Without keys nobody needs a name. */
+export interface Session {
+  readonly keys_configured: boolean;
+  readonly actor: string | null;
+  readonly roles: readonly string[];
+}
+export const session = signal<Session>({ keys_configured: false, actor: null, roles: [] });
 /** Set once the api asks who we are; the shell then shows the key's form. */
 export const needsKey = signal(false);
 /** How fresh what is shown can be: news flow, or they do not. */
@@ -11,16 +16,32 @@ export const connection = signal<"connecting" | "live" | "stale">("connecting");
 /** Counts news; whoever shows something reads again when it moves. */
 export const news = signal(0);
 
-/** Remembers the key for this tab and asks everything again. */
-export const useKey = (key: string): void => {
-  sessionStorage.setItem(KEY, key);
-  needsKey.value = false;
+/** Asks who we are. Where nobody answers, the pages will say so themselves. */
+export const greet = async (): Promise<void> => {
+  const said = await read<Session>("session").catch(() => null);
+  if (said === null) return;
+  session.value = said;
+  needsKey.value = said.keys_configured && said.actor === null;
+};
+
+/** Proves a key once. The cookie that stands for it from then on is the browser's; no script ever sees it. */
+export const signIn = async (key: string): Promise<void> => {
+  await send("session", { key });
+  await greet();
   news.value += 1;
 };
 
-const headers = (): Record<string, string> => {
-  const key = sessionStorage.getItem(KEY);
-  return key === null ? {} : { authorization: `Bearer ${key}` };
+/** Ends the session; what was read under it goes with the page. */
+export const signOut = async (): Promise<void> => {
+  const response = await fetch("/api/v1/session", { method: "DELETE" });
+  if (!response.ok) throw await refused(response);
+  location.assign("/dashboard");
+};
+
+/** Whether who looks may give commands of a role; without keys everyone here may. */
+export const may = (role: string): boolean => {
+  const { keys_configured, roles } = session.value;
+  return !keys_configured || roles.includes(role) || roles.includes("admin");
 };
 
 /** What the api said instead of an answer. */
@@ -48,7 +69,7 @@ const refused = async (response: Response): Promise<ApiError> => {
 
 /** Reads a route of the api. */
 export const read = async <T>(path: string, abort?: AbortSignal): Promise<T> => {
-  const response = await fetch(`/api/v1/${path}`, { headers: headers(), signal: abort ?? null });
+  const response = await fetch(`/api/v1/${path}`, { signal: abort ?? null });
   if (!response.ok) throw await refused(response);
   return (await response.json()) as T;
 };
@@ -57,7 +78,7 @@ export const read = async <T>(path: string, abort?: AbortSignal): Promise<T> => 
 export const send = async <T>(path: string, body: object): Promise<T> => {
   const response = await fetch(`/api/v1/${path}`, {
     method: "POST",
-    headers: { ...headers(), "content-type": "application/json" },
+    headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
   });
   if (!response.ok) throw await refused(response);
@@ -80,7 +101,7 @@ export const listen = (): void => {
     }, CALM_MS);
   };
   const line = async (): Promise<void> => {
-    const response = await fetch("/api/v1/events", { headers: headers() });
+    const response = await fetch("/api/v1/events");
     if (!response.ok || response.body === null) throw await refused(response);
     connection.value = "live";
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -93,7 +114,8 @@ export const listen = (): void => {
     }
   };
   const again = (): void => {
-    void line()
+    // Asking without a name would only be refused, and counted as an attempt.
+    void (needsKey.value ? Promise.resolve() : line())
       .catch(() => undefined)
       .finally(() => {
         connection.value = "stale";

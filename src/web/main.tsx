@@ -1,9 +1,8 @@
 // Web: the shell: where one can go, which model is looked at, how fresh the picture is, and the key's form where the api asks for one.
 import { render } from "preact";
-import { useState } from "preact/hooks";
 import "@preact/signals";
 import type { ModelItem, ModelsAnswer } from "../../contracts/read.ts";
-import { connection, listen, needsKey, useKey } from "./api.ts";
+import { connection, greet, listen, needsKey } from "./api.ts";
 import { Audit } from "./pages/audit.tsx";
 import { DecisionPage, Decisions } from "./pages/decisions.tsx";
 import { Drift } from "./pages/drift.tsx";
@@ -13,6 +12,7 @@ import { Performance } from "./pages/performance.tsx";
 import { Shadow } from "./pages/shadow.tsx";
 import { Versions } from "./pages/versions.tsx";
 import { when, words } from "./parts/format.ts";
+import { KeyForm, Who } from "./parts/session.tsx";
 import { useRead } from "./resource.tsx";
 import { go, lastModel, PAGES, pathOf, route, startRouting, type PageName, type Route } from "./route.ts";
 
@@ -32,6 +32,7 @@ const App = () => {
           <img src="/assets/icon.svg" alt="" width="24" height="24" /> Flyball
         </a>
         <Fresh answer={models.value} />
+        <Who />
       </header>
       <Navigation here={here} model={model} items={items} />
       <main id="main">
@@ -170,37 +171,8 @@ const Fresh = ({ answer }: { answer: ModelsAnswer | null }) => (
   </p>
 );
 
-const KeyForm = () => {
-  const [key, setKey] = useState("");
-  return (
-    <form
-      class="card"
-      onSubmit={(event) => {
-        event.preventDefault();
-        useKey(key.trim());
-      }}
-    >
-      <h1 tabIndex={-1}>A key, please</h1>
-      <p>This api asks for a key. It is kept in this tab only and sent to this address only.</p>
-      <label>
-        Key
-        <input
-          type="password"
-          autocomplete="off"
-          placeholder="fb_…"
-          required
-          value={key}
-          onInput={(event) => setKey(event.currentTarget.value)}
-        />
-      </label>
-      <button type="submit" class="primary">
-        Go on
-      </button>
-    </form>
-  );
-};
-
 startRouting();
+await greet();
 listen();
 const place = document.getElementById("app");
 if (place !== null) {

@@ -113,14 +113,14 @@ export const fitPlatt = (margins: Float64Array, label: Uint8Array): Calibrator =
     const determinant = h00 * h11 - h01 * h01;
     if (!(determinant > 0)) break;
     const [ds, di] = [(h11 * g0 - h01 * g1) / determinant, (h00 * g1 - h01 * g0) / determinant];
-    // What is kept is single precision: beyond it the loss only flickers, and every halving would read all rows for nothing.
+    // What is kept is single precision; a smaller step moves nothing, and the loss only flickers.
     if (Math.abs(ds) <= SINGLE * Math.abs(slope) && Math.abs(di) <= SINGLE * Math.abs(intercept)) break;
     let damping = 1;
     let there = here;
     for (; damping > 1e-9; damping /= 2) {
       const tried = { slope: slope - damping * ds, intercept: intercept - damping * di, high, low };
       there = plattLandscape(margins, label, tried);
-      if (there.loss <= here.loss) break;
+      if (there.loss <= here.loss * (1 + FLICKER)) break;
     }
     if (damping <= 1e-9) break;
     [slope, intercept, here] = [slope - damping * ds, intercept - damping * di, there];
@@ -130,6 +130,8 @@ export const fitPlatt = (margins: Float64Array, label: Uint8Array): Calibrator =
 
 /** A hundredth of single precision's relative step. */
 const SINGLE = 2 ** -24 / 100;
+/** What rounding does to a sum over rows; a full step is not halved for it, each halving reads all rows. */
+const FLICKER = 2 ** -40;
 
 const plattLandscape = (
   margins: Float64Array,
