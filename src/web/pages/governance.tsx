@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import type { CommandItem, ModelItem } from "../../../contracts/read.ts";
 import type { CommandName } from "../../../contracts/governance.ts";
+import { may } from "../api.ts";
 import { Command, type Asked } from "../parts/command.tsx";
 import { plain, when, words } from "../parts/format.ts";
 import { Card, Chip, Gates, Table } from "../parts/small.tsx";
@@ -87,6 +88,9 @@ const Machine = ({ versions }: { versions: readonly VersionWord[] }) => {
   );
 };
 
+/** As the api's table of routes has it. */
+const roleOf = (command: CommandName): string => (command === "approve" ? "approve" : "operate");
+
 const Actions = ({ value, onAsk }: { value: Answer; onAsk: (asked: Asked) => void }) => {
   const versions = Object.values(value.governance.versions);
   const in_ = (...states: string[]): string[] =>
@@ -95,7 +99,8 @@ const Actions = ({ value, onAsk }: { value: Answer; onAsk: (asked: Asked) => voi
     <button
       type="button"
       class={tone}
-      disabled={choices !== null && choices.length === 0}
+      disabled={(choices !== null && choices.length === 0) || !may(roleOf(command))}
+      title={may(roleOf(command)) ? undefined : `Your key lacks the role ${roleOf(command)}.`}
       onClick={() => onAsk({ command, what, choices: choices ?? [], generation: value.generation })}
     >
       {words(command)}
