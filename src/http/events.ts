@@ -91,9 +91,10 @@ const watcher = (ports: EventsPorts, tell: (event: string, body: object) => void
       sealed: sealed.seq,
       news: new Map(news.map((one) => [placeOf(one), one.id])),
     };
-    if (seen !== null) {
-      if (seen.seq !== now.seq || seen.sealed !== now.sealed)
-        tell("ledger", { seq: now.seq, sealed: now.sealed, generation: state.generation });
+    // What moved between a listener's reading and the first look is in `now` already: it must hear of it all the same.
+    if (seen?.seq !== now.seq || seen.sealed !== now.sealed)
+      tell("ledger", { seq: now.seq, sealed: now.sealed, generation: state.generation });
+    if (seen !== null)
       for (const one of news)
         if (seen.news.get(placeOf(one)) !== one.id)
           tell(one.kind, {
@@ -102,7 +103,6 @@ const watcher = (ports: EventsPorts, tell: (event: string, body: object) => void
             at: new Date(one.atMs).toISOString(),
             text: one.text,
           });
-    }
     seen = now;
     if (ill) tell("fresh", {});
     ill = false;

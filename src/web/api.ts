@@ -110,7 +110,8 @@ export const listen = (): void => {
       if (done) return;
       if (value.includes("event: stale")) connection.value = "stale";
       if (value.includes("event: fresh")) connection.value = "live";
-      if (/event: (ledger|decision|alert|fresh)/.test(value)) heard();
+      // Whatever moved while the line was broken, or before it stood, is read at its beginning.
+      if (/event: (hello|ledger|decision|alert|fresh)/.test(value)) heard();
     }
   };
   const again = (): void => {

@@ -10,6 +10,7 @@ import { RunningStack } from "../../contracts/config.ts";
 export interface DemoStack {
   readonly api: string;
   readonly clickhouse: string;
+  readonly home: string;
   close(): Promise<void>;
 }
 
@@ -40,7 +41,8 @@ export const startDemo = async (by: { days: number; flights: number }): Promise<
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  const running = readFileSync(path.join(folder, ".flyball", "demo", "run.json"), "utf8");
+  const home = path.join(folder, ".flyball", "demo");
+  const running = readFileSync(path.join(home, "run.json"), "utf8");
   const { api, clickhouse } = RunningStack.parse(JSON.parse(running));
-  return { api, clickhouse, close };
+  return { api, clickhouse, home, close };
 };
