@@ -41,6 +41,24 @@ export const ServiceConfig = z.strictObject({
     })
     .prefault({}),
   clock: z.enum(["wall", "replay"]).default("wall"),
+  registry: z
+    .strictObject({
+      /** Null: bundles lie under the home folder. Keys come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. */
+      s3: z
+        .strictObject({
+          endpoint: z.url({ protocol: /^https?$/ }),
+          bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "a bucket's name"),
+          region: z.string().min(1).default("us-east-1"),
+          /** Where in the bucket bundles begin: nothing, or a path that ends with a slash. */
+          prefix: z
+            .string()
+            .regex(/^([\w.-]+\/)*$/, "a path of letters, digits, dot, dash and underscore that ends with /")
+            .default(""),
+        })
+        .nullable()
+        .default(null),
+    })
+    .prefault({}),
   streams: z
     .strictObject({
       partitions: z.int().min(1).max(256).default(4),
@@ -96,6 +114,8 @@ export const ScheduleConfig = z.strictObject({
   execute: Duration.default("1s"),
   reconcile: Duration.default("1m"),
   trim: Duration.default("1m"),
+  /** How often it is looked whether a day's report is due (`clock: wall`); null: never by itself. */
+  report: Duration.nullable().default("1h"),
 });
 export type ScheduleConfig = z.infer<typeof ScheduleConfig>;
 

@@ -16,8 +16,10 @@ import { createMeasures } from "./adapters/measure-store.ts";
 import { createOutcomes } from "./adapters/outcome-store.ts";
 import { createQueues } from "./adapters/queues.ts";
 import { createReadStore } from "./adapters/read-store.ts";
+import { createReportStore } from "./adapters/report-store.ts";
 import { connectRedis, type RedisClient } from "./adapters/redis.ts";
-import { createRegistry } from "./adapters/registry.ts";
+import type { Registry } from "./adapters/registry.ts";
+import { openRegistry } from "./adapters/registry-open.ts";
 import { createRegistryReader } from "./adapters/registry-reader.ts";
 import type { Engine } from "./adapters/rows.ts";
 import { createSnapshots, createTraffic } from "./adapters/snapshot-store.ts";
@@ -50,7 +52,7 @@ export interface Stores {
   readonly measures: KeepsMeasures;
   readonly decisions: KeepsDecisions;
   readonly alerts: KeepsAlerts;
-  readonly registry: ReturnType<typeof createRegistry>;
+  readonly registry: Registry;
   readonly bundles: ReadsRegistry;
   readonly log: Log;
   /** The deployment's clock: the wall, or the last event time told under replay (the epoch before the first). */
@@ -66,7 +68,7 @@ export const wireStores = (config: Config, name: string): Stores => {
   const clickhouse = wireClickhouse(config);
   const engine: Engine = clickhouse;
   const loop = createLoopState(redis, Date.now);
-  const registry = createRegistry(config.home);
+  const registry = openRegistry(config);
   return {
     config,
     redis,
@@ -104,6 +106,7 @@ export const wireReading = (stores: Stores, newId: () => string) => {
       lists: createReadStore(stores.clickhouse),
       measures: stores.measures,
       decisions: stores.decisions,
+      reports: createReportStore(config.home),
       traffic: stores.traffic,
       snapshots: stores.snapshots,
       simulation: {

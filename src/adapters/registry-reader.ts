@@ -1,9 +1,9 @@
 // Adapter: the registry as the stages read it, behind `ReadsRegistry`. A bundle is verified on first read and remembered without its
 // model bytes: a version never changes.
 import type { Bundle, ReadsRegistry } from "../ports.ts";
-import type { createRegistry } from "./registry.ts";
+import type { Registry } from "./registry.ts";
 
-export const createRegistryReader = (registry: ReturnType<typeof createRegistry>): ReadsRegistry => {
+export const createRegistryReader = (registry: Registry): ReadsRegistry => {
   const known = new Map<string, Promise<Bundle>>();
   const load = async (model: string, version: string): Promise<Bundle> => {
     const { metadata, metrics, preprocessor, encoding, reference } = await registry.load(model, version);

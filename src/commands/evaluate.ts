@@ -38,8 +38,8 @@ const run = async (flags: Flags): Promise<void> => {
   const home = homeOf();
   const policy = await readPolicy(flags.policy);
   const [production, candidate] = [
-    await open(home, flags.production, contract.name),
-    await open(home, flags.candidate, contract.name),
+    await open(flags.production, contract.name),
+    await open(flags.candidate, contract.name),
   ];
   try {
     const trainedOn = candidate.metadata.provenance;
@@ -104,13 +104,13 @@ const readPolicy = async (file: string | undefined) => {
   return parsed.policy;
 };
 
-const open = async (home: string, reference: string, model: string) => {
+const open = async (reference: string, model: string) => {
   const { splitReference } = await import("./frozen.ts");
-  const { createRegistry } = await import("../adapters/registry.ts");
+  const { registryHere } = await import("./offline.ts");
   const { openBundle } = await import("../adapters/bundle-session.ts");
   const at = splitReference(reference);
   if (at.model !== model) throw new Error(`${reference} is not a version of ${model}`);
-  const bundle = await createRegistry(home).load(at.model, at.version);
+  const bundle = await registryHere().load(at.model, at.version);
   return { ...bundle, session: await openBundle(bundle) };
 };
 

@@ -13,9 +13,8 @@ export const register = (program: Command): void => {
     .argument("[model]", "only this model's")
     .option("--json", "machine output")
     .action(async (model: string | undefined, flags: Flags) => {
-      const { answer, homeOf } = await import("./offline.ts");
-      const { createRegistry } = await import("../adapters/registry.ts");
-      const versions = await createRegistry(homeOf()).list(model);
+      const { answer, registryHere } = await import("./offline.ts");
+      const versions = await registryHere().list(model);
       answer(flags, { versions }, versions.map((v) => `${v.model}@${v.version}`).join("\n"));
     });
   models
@@ -24,12 +23,11 @@ export const register = (program: Command): void => {
     .argument("<model@version>")
     .option("--json", "machine output")
     .action(async (reference: string, flags: Flags) => {
-      const { answer, homeOf } = await import("./offline.ts");
-      const { createRegistry } = await import("../adapters/registry.ts");
+      const { answer, registryHere } = await import("./offline.ts");
       const { stringify } = await import("yaml");
       const { splitReference } = await import("./frozen.ts");
       const { model, version } = splitReference(reference);
-      const { metadata, metrics } = await createRegistry(homeOf()).load(model, version);
+      const { metadata, metrics } = await registryHere().load(model, version);
       answer(flags, { metadata, metrics }, stringify({ ...metadata, metrics: metrics.test }).trimEnd());
     });
   models
@@ -38,10 +36,9 @@ export const register = (program: Command): void => {
     .argument("[model@version]")
     .option("--json", "machine output")
     .action(async (reference: string | undefined, flags: Flags) => {
-      const { answer, homeOf } = await import("./offline.ts");
-      const { createRegistry } = await import("../adapters/registry.ts");
+      const { answer, registryHere } = await import("./offline.ts");
       const { splitReference } = await import("./frozen.ts");
-      const registry = createRegistry(homeOf());
+      const registry = registryHere();
       const chosen = reference === undefined ? await registry.list() : [splitReference(reference)];
       const results = [];
       for (const { model, version } of chosen)

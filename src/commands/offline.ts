@@ -5,11 +5,17 @@ import { access, readFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { FeatureContract } from "../../contracts/feature-contract.ts";
 import { startClickhouse } from "../adapters/clickhouse-child.ts";
+import { loadConfig } from "../adapters/config.ts";
 import { makeDirectory } from "../adapters/durable.ts";
+import { openRegistry } from "../adapters/registry-open.ts";
+import type { Registry } from "../adapters/registry.ts";
 import { parseContract, type ContractError } from "../core/contract.ts";
 
 /** Where state lives: FLYBALL_HOME, or .flyball beside the caller. */
 export const homeOf = (): string => resolve(process.env["FLYBALL_HOME"] ?? ".flyball");
+
+/** The registry the configuration asks for; without one, the home folder's. */
+export const registryHere = (): Registry => openRegistry(loadConfig());
 
 /** Opens an embedded engine that may read and write files, lends its URL, and removes it with its directory. */
 export const withEngine = async <T>(home: string, use: (url: string) => Promise<T>): Promise<T> => {

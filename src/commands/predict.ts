@@ -18,15 +18,14 @@ export const register = (program: Command): void => {
 };
 
 const run = async (flags: Flags): Promise<void> => {
-  const { answer, homeOf, withEngine } = await import("./offline.ts");
+  const { answer, homeOf, registryHere, withEngine } = await import("./offline.ts");
   const { splitReference } = await import("./frozen.ts");
   const { readRows } = await import("./rows.ts");
   const { progressBar } = await import("./progress.ts");
-  const { createRegistry } = await import("../adapters/registry.ts");
   const { openBundle } = await import("../adapters/bundle-session.ts");
   const { scoreRows } = await import("../stages/score.ts");
   const { model, version } = splitReference(flags.bundle);
-  const bundle = await createRegistry(homeOf()).load(model, version);
+  const bundle = await registryHere().load(model, version);
   const { definition: contract, digest: contractDigest } = bundle.preprocessor.contract;
   const rows = await withEngine(homeOf(), (engineUrl) =>
     readRows(flags.data, { home: homeOf(), engineUrl, contract, contractDigest }),

@@ -26,10 +26,9 @@ const SAMPLE = 32;
 
 const run = async (flags: Flags): Promise<void> => {
   const { readFile } = await import("node:fs/promises");
-  const { answer, homeOf, readContract, withEngine } = await import("./offline.ts");
+  const { answer, homeOf, readContract, registryHere, withEngine } = await import("./offline.ts");
   const { encodingFor, ownRows } = await import("./frozen.ts");
   const { progressBar } = await import("./progress.ts");
-  const { createRegistry } = await import("../adapters/registry.ts");
   const { readFrozen } = await import("../adapters/dataset.ts");
   const { openExternal } = await import("../adapters/external-model.ts");
   const { startShadowChild } = await import("../adapters/shadow-child.ts");
@@ -46,7 +45,7 @@ const run = async (flags: Flags): Promise<void> => {
   // Before any engine is started: a hostile file costs nothing.
   const inspected = inspectOnnx(file);
   if ("refused" in inspected) return refuse(inspected.refused, inspected.detail);
-  const registry = createRegistry(homeOf());
+  const registry = registryHere();
   const frozen = await withEngine(homeOf(), async (url) =>
     ownRows(await readFrozen(homeOf(), flags.data, url), digest, flags.data),
   );

@@ -66,15 +66,14 @@ export const trainOn = async (by: {
   search: number;
   threads: number;
 }): Promise<Trained> => {
-  const { homeOf } = await import("./offline.ts");
-  const { createRegistry } = await import("../adapters/registry.ts");
+  const { registryHere } = await import("./offline.ts");
   const { startTrainingThreads } = await import("../adapters/training-threads.ts");
   const { encodeFrozen } = await import("../core/encode.ts");
   const { encodingFor } = await import("./frozen.ts");
   const { train } = await import("../stages/train.ts");
   const { progressBar } = await import("./progress.ts");
   const { contract, digest, frozen, test, family: name } = by;
-  const registry = createRegistry(homeOf());
+  const registry = registryHere();
   const encoding = await encodingFor(registry, contract, digest, frozen);
   const matrixOf = (rows: FrozenDataset) => ({ rows: rows.rows, ...encodeFrozen(rows, encoding) });
   const crew = await startTrainingThreads(by.threads);
@@ -121,7 +120,7 @@ const trainProduction = async (): Promise<void> => {
   const { loadConfig } = await import("../adapters/config.ts");
   const { wireClickhouse } = await import("../wiring.ts");
   const { createOutcomes } = await import("../adapters/outcome-store.ts");
-  const { createRegistry } = await import("../adapters/registry.ts");
+  const { openRegistry } = await import("../adapters/registry-open.ts");
   const { durationMs } = await import("../core/duration.ts");
   const { train } = await import("../stages/train.ts");
   const span = z.strictObject({ startMs: z.number(), endMs: z.number() });
@@ -137,7 +136,7 @@ const trainProduction = async (): Promise<void> => {
   const job = Job.parse(JSON.parse(await text(process.stdin)));
   const config = loadConfig();
   const { training, windows } = config.service;
-  const registry = createRegistry(config.home);
+  const registry = openRegistry(config);
   const parent = await registry.load(job.model, job.parent);
   const { definition: contract, digest } = parent.preprocessor.contract;
   const clickhouse = wireClickhouse(config);
