@@ -78,6 +78,8 @@ export const Memory = z.strictObject({
     })
     .nullable(),
   last_alert_at: z.record(z.string(), z.string()),
+  /** Alerts whose condition held at the last decision, sorted; absent in what rules version 1 remembered. */
+  standing_alerts: z.array(z.string()).optional(),
 });
 export type Memory = z.infer<typeof Memory>;
 

@@ -44,7 +44,7 @@ export const PolicyRule = z.strictObject({
 });
 export type PolicyRule = z.infer<typeof PolicyRule>;
 
-/** An alert beside the decision; repeated at the earliest after `cooldowns.alert`. */
+/** An alert beside the decision; raised again at the earliest after `cooldowns.alert`, and while its condition lasts after its reminder. */
 export const PolicyAlert = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, "a name such as performance_degraded"),
   when: Condition,
@@ -52,6 +52,8 @@ export const PolicyAlert = z.strictObject({
   detail: z.string().min(1).max(500),
   value: z.string().nullable(),
   threshold: z.string().nullable(),
+  /** Replaces `cooldowns.reminder` for this alert. */
+  reminder: Duration.optional(),
 });
 export type PolicyAlert = z.infer<typeof PolicyAlert>;
 
@@ -62,7 +64,13 @@ export const Policy = z.strictObject({
   autonomy: z.enum(["observe", "recommend", "act"]),
   approvals: z.strictObject({ promotion: z.boolean(), proposer_may_approve: z.boolean() }),
   /** Three clocks: one promotion, one training, one repeat of an alert within each. */
-  cooldowns: z.strictObject({ promotion: Duration, retrain: Duration, alert: Duration }),
+  cooldowns: z.strictObject({
+    promotion: Duration,
+    retrain: Duration,
+    alert: Duration,
+    /** When an alert whose condition never ended is told again; left out (policies of rules version 1): after `alert`. */
+    reminder: Duration.optional(),
+  }),
   drift: z.strictObject({
     profile: z.enum(["governance", "psi", "evidently_auto", "ks_p", "thresholds"]),
     /** The budget in an operator's words: at most so many false alarms a model in so many days. */

@@ -5,6 +5,7 @@ import type { Action, Decision, Memory, Reason } from "../../contracts/decision.
 import type { PolicyRule } from "../../contracts/policy.ts";
 import { recordOf, type Assessment, type DecisionInputs } from "./assess.ts";
 import { fillIn } from "./decide-signals.ts";
+import { durationMs } from "./duration.ts";
 import { allPass } from "./gates.ts";
 import type { SignalContext } from "./policy.ts";
 import { isSignal, type Signals } from "./signals.ts";
@@ -184,11 +185,18 @@ export const quarantineOf = (
   };
 };
 
-/** The alerts that are due: their condition holds and the alert clock has run since they were last raised. */
+/**
+ * The alerts that are due: their condition holds and their clock has run since they were last raised. For a condition that held at the
+ * last decision too that clock is the reminder, since rules version 2: what goes on is no news.
+ */
 export const dueAlerts = (
   ruling: Ruling,
   { evidence, policy }: DecisionInputs,
-  { signals, context }: { readonly signals: Signals; readonly context: SignalContext },
+  {
+    signals,
+    context,
+    rules,
+  }: { readonly signals: Signals; readonly context: SignalContext; readonly rules: number },
   memory: Memory,
 ): { alerts: Decision["alerts"]; memory: Memory } => {
   // Only what the decision itself changed is new: rebuilding the whole context took a tenth of a simulation.
@@ -197,12 +205,18 @@ export const dueAlerts = (
     rejects: { ...context["rejects"], consecutive: memory.consecutive_rejects },
     decision: { action: ruling.action, rule: ruling.rule },
   };
-  const due = policy.alerts.filter(({ name, when }) => {
+  const nowMs = Date.parse(evidence.now);
+  const standing = policy.alerts.filter(({ when }) => policy.conditions.get(when)?.(after) === true);
+  const due = standing.filter(({ name, reminder }) => {
     const last = memory.last_alert_at[name];
-    const ready = last === undefined || Date.parse(evidence.now) - Date.parse(last) >= policy.ms.alert;
-    return ready && policy.conditions.get(when)?.(after) === true;
+    if (last === undefined) return true;
+    const lasts = rules > 1 && memory.standing_alerts?.includes(name) === true;
+    const { alert: clockMs, reminder: reminderMs } = policy.ms;
+    const waitMs = lasts ? (reminder === undefined ? reminderMs : durationMs(reminder)) : clockMs;
+    return nowMs - Date.parse(last) >= waitMs;
   });
-  if (due.length === 0) return { alerts: [], memory };
+  const names = rules > 1 ? { standing_alerts: standing.map(({ name }) => name).sort() } : {};
+  if (due.length === 0) return { alerts: [], memory: { ...memory, ...names } };
   const rejects = { ...signals["rejects.consecutive"], value: memory.consecutive_rejects };
   const known: Signals = { ...signals, "rejects.consecutive": rejects };
   return {
@@ -215,6 +229,7 @@ export const dueAlerts = (
     })),
     memory: {
       ...memory,
+      ...names,
       last_alert_at: {
         ...memory.last_alert_at,
         ...Object.fromEntries(due.map(({ name }) => [name, evidence.now])),

@@ -11,19 +11,26 @@ import { round9 } from "./threshold.ts";
 
 export type { DecisionInputs } from "./assess.ts";
 
-/** Version of the rules of this file and all it asks; bumped only by a dated decision, and then this engine stays executable. */
-export const RULES_VERSION = 1;
+/**
+ * Version of the rules of this file and all it asks; bumped only by a dated decision (docs/decisions.md), and every older one stays
+ * executable. 1: an alert repeats whenever its clock allows. 2: a condition that lasts is told once, then after its reminder.
+ */
+export const RULES_VERSION = 2;
+export type RulesVersion = 1 | 2;
 
 /** What a decision says before it is sealed: no identity, no digests. */
 export type Verdict = Omit<Decision, "id" | "policy_digest" | "inputs_digest" | "rules_version">;
 
 /** Decides one window and seals the decision with the digests of all it came from. */
-export const decide = (inputs: DecisionInputs): { decision: Decision; memory: Memory } => {
-  const { verdict, memory } = judge(inputs);
-  const inputs_digest = sha256Hex(inputsOf(inputs));
+export const decide = (
+  inputs: DecisionInputs,
+  rules: RulesVersion = RULES_VERSION,
+): { decision: Decision; memory: Memory } => {
+  const { verdict, memory } = judge(inputs, rules);
+  const inputs_digest = sha256Hex(inputsOf(inputs, rules));
   const policy_digest = inputs.policy.digest;
-  const id = sha256Hex(canonicalJson([inputs_digest, policy_digest, RULES_VERSION]));
-  return { decision: { ...verdict, id, policy_digest, inputs_digest, rules_version: RULES_VERSION }, memory };
+  const id = sha256Hex(canonicalJson([inputs_digest, policy_digest, rules]));
+  return { decision: { ...verdict, id, policy_digest, inputs_digest, rules_version: rules }, memory };
 };
 
 /** The memory of a model about which nothing was decided yet. */
@@ -41,8 +48,10 @@ export const emptyMemory = (): Memory => ({
 });
 
 /** The canonical JSON kept with a decision: all that a replay needs beside the policy. */
-export const inputsOf = ({ evidence, memory, governance }: Omit<DecisionInputs, "policy">): string =>
-  canonicalJson(spellable({ evidence, memory, governance, rules_version: RULES_VERSION }));
+export const inputsOf = (
+  { evidence, memory, governance }: Omit<DecisionInputs, "policy">,
+  rules: RulesVersion = RULES_VERSION,
+): string => canonicalJson(spellable({ evidence, memory, governance, rules_version: rules }));
 
 /** JSON has no NaN: what is not finite is kept as its name, which is just as invalid on a replay. */
 const spellable = (value: unknown): unknown => {
@@ -57,17 +66,21 @@ const spellable = (value: unknown): unknown => {
 };
 
 /** The decision itself, unsealed: what `decide` seals and what a simulation runs thousands of times. */
-export const judge = (inputs: DecisionInputs): { verdict: Verdict; memory: Memory } => {
+export const judge = (
+  inputs: DecisionInputs,
+  rules: RulesVersion = RULES_VERSION,
+): { verdict: Verdict; memory: Memory } => {
   const problem = problemOf(inputs);
-  return problem === null ? weigh(inputs) : refuseEvidence(inputs, problem);
+  return problem === null ? weigh(inputs, rules) : refuseEvidence(inputs, problem);
 };
 
-const weigh = (inputs: DecisionInputs): { verdict: Verdict; memory: Memory } => {
+const weigh = (inputs: DecisionInputs, rules: RulesVersion): { verdict: Verdict; memory: Memory } => {
   const at = assess(inputs);
   const signals = signalsOf(inputs, at);
   const context = contextOf(signals);
   const ruling = applyRules(inputs, at, signals, context);
-  const { alerts, memory } = dueAlerts(ruling, inputs, { signals, context }, remember(ruling, inputs, at));
+  const remembered = remember(ruling, inputs, at);
+  const { alerts, memory } = dueAlerts(ruling, inputs, { signals, context, rules }, remembered);
   const { evidence } = inputs;
   const logE = at.candidate === null ? at.harm.value : at.candidate.evidence.logE;
   const verdict: Verdict = {

@@ -22,6 +22,7 @@ export interface ReadyPolicy extends Policy {
     readonly promotion: number;
     readonly retrain: number;
     readonly alert: number;
+    readonly reminder: number;
     readonly every: number | null;
     readonly shadowMax: number;
     readonly shadowMaxAhead: number;
@@ -63,6 +64,7 @@ export const readyPolicy = (policy: Policy): ReadyPolicy => {
       promotion: durationMs(policy.cooldowns.promotion),
       retrain: durationMs(policy.cooldowns.retrain),
       alert: durationMs(policy.cooldowns.alert),
+      reminder: durationMs(policy.cooldowns.reminder ?? policy.cooldowns.alert),
       every: policy.retrain.every === null ? null : durationMs(policy.retrain.every),
       shadowMax: durationMs(policy.candidate.shadow_max),
       shadowMaxAhead: durationMs(policy.candidate.shadow_max_ahead),

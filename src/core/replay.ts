@@ -7,20 +7,25 @@ import { type Decision } from "../../contracts/decision.ts";
 import type { Evidence } from "../../contracts/evidence.ts";
 import type { ModelState } from "../../contracts/governance.ts";
 import { canonicalJson } from "./canonical.ts";
-import { decide, type DecisionInputs } from "./decide.ts";
+import { decide, RULES_VERSION, type DecisionInputs } from "./decide.ts";
 import type { ReadyPolicy } from "./policy.ts";
 
 /** One version of the rules. */
 export type Engine = (inputs: DecisionInputs) => { decision: Decision; memory: Memory };
 
 /** Every version of the rules that ever decided, by number. */
-export const ENGINES: ReadonlyMap<number, Engine> = new Map([[1, decide]]);
+export const ENGINES: ReadonlyMap<number, Engine> = new Map<number, Engine>([
+  [1, (inputs) => decide(inputs, 1)],
+  [2, (inputs) => decide(inputs, 2)],
+]);
 
 /** What is stored beside a decision; its parts are taken as they are, because even bad evidence must replay to the same refusal. */
 export interface StoredInputs {
   readonly evidence: Evidence;
   readonly memory: Memory;
   readonly governance: ModelState;
+  /** The rules that decided. */
+  readonly rules_version: number;
 }
 
 /** Makes a stored decision again and gives its canonical bytes; throws a RangeError for rules this build does not know. */
@@ -37,7 +42,7 @@ export const replayDecision = (
 /** Reads stored inputs back; only their outline is checked, the engine judges the rest as it did the first time. */
 export const readInputs = (text: string): StoredInputs => {
   const parsed = Outline.parse(JSON.parse(text));
-  return { evidence: parsed.evidence, memory: parsed.memory, governance: parsed.governance };
+  return parsed;
 };
 
 const anObject = (value: unknown): boolean =>
@@ -47,4 +52,6 @@ const Outline = z.object({
   evidence: z.custom<Evidence>(anObject),
   memory: z.custom<Memory>(anObject),
   governance: z.custom<ModelState>(anObject),
+  // A state that somebody writes by hand need not say which rules it is for: today's.
+  rules_version: z.int().default(RULES_VERSION),
 });

@@ -2,9 +2,9 @@
 // equals the live decision byte for byte; or another policy on it, to see what would change. Keeps nothing, moves nothing.
 import type { Decision, Memory } from "../../contracts/decision.ts";
 import type { ModelState } from "../../contracts/governance.ts";
-import { decide, emptyMemory } from "../core/decide.ts";
+import { emptyMemory, RULES_VERSION } from "../core/decide.ts";
 import type { ReadyPolicy } from "../core/policy.ts";
-import { readInputs, type StoredInputs } from "../core/replay.ts";
+import { ENGINES, readInputs, type StoredInputs } from "../core/replay.ts";
 import { isoOf } from "../core/time.ts";
 import type { DecisionRecord, KeepsLedger } from "../ports.ts";
 import { gatherEvidence, nextWindow, type EvidenceOptions, type EvidencePorts } from "./evidence.ts";
@@ -69,10 +69,14 @@ const next = async (ports: SimulationPorts, options: EvidenceOptions, model: str
   if (last !== null && (executed === null || Date.parse(executed) < Date.parse(last.decision.window_end)))
     return { ok: false, code: "not-yet", detail: "The last decision is not carried out yet." };
   const evidence = await gatherEvidence(ports, options, window, governance);
-  return decided({ evidence, memory: last?.memory ?? emptyMemory(), governance }, options.policy);
+  const memory = last?.memory ?? emptyMemory();
+  return decided({ evidence, memory, governance, rules_version: RULES_VERSION }, options.policy);
 };
 
-const decided = (inputs: StoredInputs, policy: ReadyPolicy): Simulated => ({
-  ok: true,
-  ...decide({ ...inputs, policy }),
-});
+/** By the rules the state was made for: a recorded state gives its recorded decision, whatever was built since. */
+const decided = (inputs: StoredInputs, policy: ReadyPolicy): Simulated => {
+  const engine = ENGINES.get(inputs.rules_version);
+  return engine === undefined
+    ? { ok: false, code: "unknown", detail: `Rules version ${inputs.rules_version} is not known here.` }
+    : { ok: true, ...engine({ ...inputs, policy }) };
+};

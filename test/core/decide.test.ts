@@ -1,5 +1,6 @@
 // The decision engine: order and priority of the rules, the explicit memory, and evidence that is not to be trusted.
 import { describe, expect, it } from "vitest";
+import type { Decision, Memory } from "../../contracts/decision.ts";
 import type { Evidence } from "../../contracts/evidence.ts";
 import { canonicalJson } from "../../src/core/canonical.ts";
 import { decide } from "../../src/core/decide.ts";
@@ -293,21 +294,26 @@ describe("purity", () => {
     expect(memory.verdicts.at(-1)).toBe("RETRAIN_RECOMMENDED");
   });
 
-  it("raises an alert again only after its clock", () => {
-    const first = quiet({ performance_span: degraded });
-    expect(first.decision.alerts.map(({ alert }) => alert)).toEqual(["performance_degraded"]);
-    const soon = ask({
-      evidence: later(evidenceOf({ candidate: null, performance_span: degraded }), 0.9),
-      governance: quietGovernance(),
-      memory: first.memory,
-    });
-    expect(soon.decision.alerts).toEqual([]);
-    const again = ask({
-      evidence: later(evidenceOf({ candidate: null, performance_span: degraded }), 1),
-      governance: quietGovernance(),
-      memory: first.memory,
-    });
-    expect(again.decision.alerts).toHaveLength(1);
+  it("tells what lasts once, again after its reminder, and again when it ended and came back", () => {
+    const after = (memory: Memory, days: number, span: Partial<Evidence>) =>
+      ask({
+        evidence: later(evidenceOf({ candidate: null, ...span }), days),
+        governance: quietGovernance(),
+        memory,
+      });
+    const names = ({ decision }: { decision: Decision }) => decision.alerts.map(({ alert }) => alert);
+    const bad = { performance_span: degraded };
+    const first = quiet(bad);
+    expect(names(first)).toEqual(["performance_degraded"]);
+    expect(first.memory.standing_alerts).toEqual(["performance_degraded"]);
+    const lasting = after(first.memory, 3, bad);
+    expect(names(lasting)).toEqual([]);
+    expect(names(after(lasting.memory, 6.999, bad))).toEqual([]);
+    expect(names(after(lasting.memory, 7, bad))).toEqual(["performance_degraded"]);
+    const ended = after(first.memory, 0.5, {});
+    expect(ended.memory.standing_alerts).toEqual([]);
+    expect(names(after(ended.memory, 0.999, bad))).toEqual([]);
+    expect(names(after(ended.memory, 1, bad))).toEqual(["performance_degraded"]);
   });
 
   it("memory's mixture is the one of the statistics core", () => {

@@ -10,6 +10,7 @@ import { canonicalJson, sha256Hex } from "../../src/core/canonical.ts";
 import { decide, emptyMemory, inputsOf, RULES_VERSION } from "../../src/core/decide.ts";
 import { readyPolicy } from "../../src/core/policy.ts";
 import { ENGINES, replayDecision, type Engine } from "../../src/core/replay.ts";
+import { degraded, quiet } from "./decision-asks.ts";
 import {
   blocks,
   breach,
@@ -63,34 +64,44 @@ describe("replay", () => {
     const [one] = history(60).slice(-1);
     if (one === undefined) throw new Error("no history");
     const started = performance.now();
-    for (let i = 0; i < 200; i++) replayDecision({ inputs: one.inputs, policy, rules_version: 1 });
+    for (let i = 0; i < 200; i++)
+      replayDecision({ inputs: one.inputs, policy, rules_version: RULES_VERSION });
     expect((performance.now() - started) / 200).toBeLessThan(30); // 3 ms each; ten times that on a busy machine
   });
 
   it("runs an old decision by the rules of its day, after a newer version exists", () => {
     const bolder: Engine = (inputs) => {
       const { decision, memory } = decide(inputs);
-      return { decision: { ...decision, action: "HOLD", rules_version: 2 }, memory };
+      return { decision: { ...decision, action: "HOLD", rules_version: 3 }, memory };
     };
-    const engines = new Map([...ENGINES, [2, bolder] as const]);
+    const engines = new Map([...ENGINES, [3, bolder] as const]);
     const [first] = history(2).slice(1);
     if (first === undefined) throw new Error("no history");
-    expect(replayDecision({ inputs: first.inputs, policy, rules_version: 1 }, engines)).toBe(first.bytes);
-    expect(replayDecision({ inputs: first.inputs, policy, rules_version: 2 }, engines)).not.toBe(first.bytes);
-    expect(() => replayDecision({ inputs: first.inputs, policy, rules_version: 3 }, engines)).toThrow(
-      "version 3",
-    );
+    const { inputs } = first;
+    expect(replayDecision({ inputs, policy, rules_version: RULES_VERSION }, engines)).toBe(first.bytes);
+    expect(replayDecision({ inputs, policy, rules_version: 3 }, engines)).not.toBe(first.bytes);
+    expect(() => replayDecision({ inputs, policy, rules_version: 4 }, engines)).toThrow("version 4");
   });
 
-  it("the rules of version 1 are what they were when this was written, byte for byte", () => {
-    const golden: unknown = JSON.parse(
-      readFileSync(new URL("../golden/decisions-v1.json", import.meta.url), "utf8"),
-    );
-    const { policy: stored, records } = Golden.parse(golden);
-    const first = readyPolicy(stored);
-    expect(records.length).toBeGreaterThan(5);
-    for (const { inputs, decision } of records)
-      expect(replayDecision({ inputs, policy: first, rules_version: 1 })).toBe(decision);
+  it.each([1, 2])(
+    "the rules of version %s are what they were when this was written, byte for byte",
+    (rules) => {
+      const file = new URL(`../golden/decisions-v${rules}.json`, import.meta.url);
+      const { policy: stored, records } = Golden.parse(JSON.parse(readFileSync(file, "utf8")));
+      const ready = readyPolicy(stored);
+      expect(records.length).toBeGreaterThan(5);
+      for (const { inputs, decision } of records)
+        expect(replayDecision({ inputs, policy: ready, rules_version: rules })).toBe(decision);
+    },
+  );
+
+  it("the versions differ in what they say of an alert that lasts", () => {
+    const first = quiet({ performance_span: degraded });
+    const evidence = later(evidenceOf({ candidate: null, performance_span: degraded }), 3);
+    const lasting = { evidence, governance: quietGovernance(), memory: first.memory, policy };
+    const alerts = (rules: 1 | 2) => decide(lasting, rules).decision.alerts.map(({ alert }) => alert);
+    expect(alerts(1)).toEqual(["performance_degraded"]);
+    expect(alerts(2)).toEqual([]);
   });
 
   it("TC-06 decision and memory survive being written and read, field by field", () => {
