@@ -5,6 +5,7 @@ import type { BundleMetadata, BundleMetrics, Preprocessor, Reference } from "../
 import type {
   Bucketed,
   DriftResult,
+  FeatureCounts,
   FeatureHistogram,
   LabelledCounts,
   PairCounts,
@@ -39,6 +40,8 @@ export interface ReadsTraffic {
 
 export interface KeepsSnapshots {
   latest(by: { model: string; size: string; span: Span }): Promise<readonly Snapshot[]>;
+  /** Production's newest snapshots that end within the span and have no drift rows yet. */
+  unjudged(by: { model: string; size: string; span: Span }): Promise<readonly Snapshot[]>;
   /** Summed over `bucketMs`, a multiple of the size; the newest revisions only. */
   features(by: {
     model: string;
@@ -46,6 +49,8 @@ export interface KeepsSnapshots {
     span: Span;
     bucketMs: number;
   }): Promise<readonly Bucketed<FeatureHistogram>[]>;
+  /** Of every window of the size, not summed; a histogram that cannot be read holds NaN and leaves the others alone. */
+  counts(by: { model: string; size: string; span: Span }): Promise<readonly Bucketed<FeatureCounts>[]>;
   scores(by: {
     model: string;
     size: string;
@@ -136,14 +141,8 @@ export interface KeepsMeasures {
     results: readonly DriftResult[];
     about?: "labels";
   }): Promise<void>;
-  drift(by: { model: string; size: string; span: Span }): Promise<readonly DriftResult[]>;
-  /** Which snapshots have been judged already: (window start, version, digest). */
-  judged(by: {
-    model: string;
-    size: string;
-    span: Span;
-  }): Promise<readonly { windowStartMs: number; version: string; digest: string }[]>;
   keepPerformance(by: { model: string; size: string; rows: readonly PerformanceRow[] }): Promise<void>;
+  drift(by: { model: string; size: string; span: Span }): Promise<readonly DriftResult[]>;
   performance(by: { model: string; size: string; span: Span }): Promise<readonly PerformanceRow[]>;
   keepPairs(by: {
     model: string;

@@ -7,7 +7,9 @@ import { createFailpoints } from "../src/adapters/failpoints.ts";
 import { createFactSink } from "../src/adapters/fact-sink.ts";
 import { createQueues, startStageWorkers, type Queues, type StageHandlers } from "../src/adapters/queues.ts";
 import { createMetricsStore } from "../src/adapters/metrics-store.ts";
+import { createReadStore } from "../src/adapters/read-store.ts";
 import { createReconciliationStore } from "../src/adapters/reconciliation-store.ts";
+import { createReportStore } from "../src/adapters/report-store.ts";
 import { createStreamProgress } from "../src/adapters/stream-progress.ts";
 import { createStreamReader } from "../src/adapters/streams.ts";
 import { runTraining } from "../src/adapters/training-process.ts";
@@ -29,6 +31,7 @@ import { notify } from "./notify.ts";
 import { reconcile } from "./reconcile.ts";
 import { createRecorder } from "./record.ts";
 import { withRecovery } from "./recovery.ts";
+import { report } from "./report.ts";
 import { retrain, type RetrainPorts } from "./retrain.ts";
 import { roll } from "./roll.ts";
 
@@ -99,16 +102,25 @@ const recovering = (stores: Stores, { look, retrain }: StageHandlers): StageHand
   };
 };
 
-/** Under replay the watermark drives the stages and ticks only catch what a fault left undone. */
-const ticks = ({ schedule }: Config): Partial<Record<Stage, number>> => ({
-  roll: durationMs(schedule.roll),
-  measure: durationMs(schedule.roll),
-  decide: durationMs(schedule.roll),
-  execute: durationMs(schedule.execute),
-  notify: durationMs(schedule.roll),
-  reconcile: durationMs(schedule.reconcile),
-  trim: durationMs(schedule.trim),
-});
+/** Under replay the watermark drives the stages: there ticks only catch what a fault left undone. */
+const ticks = ({ schedule, service }: Config): Partial<Record<Stage, number>> => {
+  const rollMs = service.clock === "replay" ? REPLAY_TICK_MS : durationMs(schedule.roll);
+  return {
+    roll: rollMs,
+    measure: rollMs,
+    decide: rollMs,
+    execute: durationMs(schedule.execute),
+    notify: rollMs,
+    reconcile: durationMs(schedule.reconcile),
+    trim: durationMs(schedule.trim),
+    // A replay's days are over in seconds: they are reported when somebody asks.
+    ...(schedule.report === null || service.clock === "replay"
+      ? {}
+      : { report: durationMs(schedule.report) }),
+  };
+};
+
+const REPLAY_TICK_MS = 30_000;
 
 interface Watched {
   readonly alerting: ReturnType<typeof openAlerting>;
@@ -310,6 +322,13 @@ const stageHandlers = (stores: Stores, by: Around & Watched): StageHandlers => {
       trim: async () => {
         const replaySlackMs = durationMs(config.service.streams.replay_slack);
         metrics.trimmed.inc(await progress.trim({ replaySlackMs }));
+      },
+      report: async () => {
+        const settled = await progressOf("settled");
+        const lists = createReadStore(stores.clickhouse);
+        const reports = createReportStore(config.home);
+        const reportPorts = { ledger, lists, reports, size: windows.decide, now: () => stores.now(), log };
+        if (settled !== null) await report(reportPorts, settled - durationMs(windows.allowed_lateness));
       },
     },
     retrain: async (job, signal) => {

@@ -58,8 +58,9 @@ export const measure = async (
   for (const { model, firstMs } of await ports.traffic.models()) {
     if ((await ports.registry.versions(model)).length === 0) continue;
     await measureMatured(ports, options, { model, firstMs, throughMs });
-    for (const size of options.windows.sizes)
-      await measureDrift(ports, options, { model, size, firstMs, throughMs });
+    await Promise.all(
+      options.windows.sizes.map((size) => measureDrift(ports, options, { model, size, firstMs, throughMs })),
+    );
   }
 };
 
@@ -76,17 +77,7 @@ const measureDrift = async (
     startMs: Math.max(by.firstMs - sizeMs, measuredMs - durationMs(windows.revise_within)),
     endMs: throughMs,
   };
-  const [snapshots, judged] = await Promise.all([
-    ports.snapshots.latest({ model, size, span }),
-    ports.measures.judged({ model, size, span }),
-  ]);
-  const known = new Set(judged.map((j) => `${j.windowStartMs}/${j.version}/${j.digest}`));
-  const due = snapshots.filter(
-    (s) =>
-      s.role === "production" &&
-      Date.parse(s.window_end) <= throughMs &&
-      !known.has(`${Date.parse(s.window_start)}/${s.version}/${s.digest}`),
-  );
+  const due = await ports.snapshots.unjudged({ model, size, span });
   if (due.length > 0) await judge(ports, { windows, profile }, { ...by, sizeMs, due });
   await ports.progress.set(done, throughMs);
 };
@@ -100,7 +91,7 @@ const judge = async (
   const starts = due.map((s) => Date.parse(s.window_start));
   const span = { startMs: Math.min(...starts), endMs: Math.max(...starts) + sizeMs };
   const [features, scores, history, matured] = await Promise.all([
-    ports.snapshots.features({ model, size, span, bucketMs: sizeMs }),
+    ports.snapshots.counts({ model, size, span }),
     ports.snapshots.scores({ model, size, span, bucketMs: sizeMs }),
     ports.snapshots.volumes({
       model,

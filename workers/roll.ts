@@ -48,8 +48,9 @@ const rollModel = async (
   const changed: number[] = [];
   for (const span of spansOf(due, sizeMs, durationMs(config.dedup_horizon)))
     changed.push(...(await rollSpan(ports, config, { model, size: base, sizeMs, span, due, segments })));
-  for (const size of longer)
-    await sumWindows(ports, { model, from: base, size, changed, throughMs, rolledMs });
+  await Promise.all(
+    longer.map((size) => sumWindows(ports, { model, from: base, size, changed, throughMs, rolledMs })),
+  );
   const end = windowStart(throughMs, sizeMs);
   await ports.progress.setText(`seen:${model}`, look);
   await ports.progress.set(`rolled:${model}`, Math.max(rolledMs, end));
@@ -99,17 +100,19 @@ const rollSpan = async (
     ports.snapshots.latest({ model, size, span }),
     ports.traffic.holes(span),
   ]);
-  const changed: number[] = [];
-  for (const startMs of by.due.filter((start) => start >= span.startMs && start < span.endMs)) {
-    const window = { model, size, startMs, endMs: startMs + sizeMs };
-    const content = contents.get(startMs);
-    if (content === undefined) continue;
-    // Only where the span has a hole at all is it asked which window it lies in.
-    const holes = missing > 0 ? await ports.traffic.holes(window) : 0;
-    const before = previous.filter((snapshot) => Date.parse(snapshot.window_start) === startMs);
-    if (await keep(ports, window, content, before, holes > 0 ? ["incomplete"] : [])) changed.push(startMs);
-  }
-  return changed;
+  const due = by.due.filter((start) => start >= span.startMs && start < span.endMs);
+  const changed = await Promise.all(
+    due.map(async (startMs) => {
+      const window = { model, size, startMs, endMs: startMs + sizeMs };
+      const content = contents.get(startMs);
+      if (content === undefined) return false;
+      // Only where the span has a hole at all is it asked which window it lies in.
+      const holes = missing > 0 ? await ports.traffic.holes(window) : 0;
+      const before = previous.filter((snapshot) => Date.parse(snapshot.window_start) === startMs);
+      return keep(ports, window, content, before, holes > 0 ? ["incomplete"] : []);
+    }),
+  );
+  return due.filter((_, at) => changed[at]);
 };
 
 /** Sums the base snapshots of every longer window that closed or holds a changed base window. */

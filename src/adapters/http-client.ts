@@ -1,4 +1,4 @@
-// Adapter: a client of our own api for commands that drive it. Keeps a few connections, several requests on each.
+// Adapter: a client of our own api for commands that drive it. Keeps one connection a request in flight: a POST is never sent behind another that may fail.
 import { Pool } from "undici";
 
 export interface HttpClient {
@@ -9,8 +9,8 @@ export interface HttpClient {
 
 export const createHttpClient = (origin: string, headers: Record<string, string> = {}): HttpClient => {
   const pool = new Pool(origin, {
-    connections: 16,
-    pipelining: 4,
+    connections: 128,
+    pipelining: 1,
     headersTimeout: 120_000,
     bodyTimeout: 120_000,
   });

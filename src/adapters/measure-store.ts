@@ -93,20 +93,6 @@ export const createMeasures = (engine: Engine): KeepsMeasures => ({
     return [...results.values()];
   },
 
-  judged: async ({ model, size, span }) =>
-    (
-      await ask(
-        engine,
-        "drift-judged",
-        spanOf(model, size, span),
-        z.object({ window_start_ms: count, version: z.string(), snapshot_digest: z.string() }),
-      )
-    ).map((row) => ({
-      windowStartMs: row.window_start_ms,
-      version: row.version,
-      digest: row.snapshot_digest,
-    })),
-
   keepPerformance: async ({ model, size, rows }) => {
     const about = rows
       .map((r) => `${r.windowStartMs}/${r.version}/${r.role}/${r.scope}/${r.kind}/${r.maturedAtMs}`)

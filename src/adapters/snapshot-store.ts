@@ -3,10 +3,10 @@
 import { z } from "zod";
 import { ALL, type Snapshot, WindowFlag } from "../../contracts/snapshot.ts";
 import { sha256Hex } from "../core/canonical.ts";
-import { durationMs } from "../core/duration.ts";
 import { clickhouseTime, isoOf } from "../core/time.ts";
 import type { FeatureHistogram, ScoreHistogram, Span, WindowContent } from "../../contracts/counts.ts";
 import type { KeepsSnapshots, ReadsTraffic } from "../ports.ts";
+import { featureCounts } from "./feature-counts.ts";
 import { encodingColumns, referenceFeatures, referenceScores } from "./reference-columns.ts";
 import { ask, RoleRow, SparseRow, type Engine } from "./rows.ts";
 import { freeRevisions } from "./snapshot-revisions.ts";
@@ -198,27 +198,19 @@ export const createSnapshots = (engine: Engine): KeepsSnapshots => snapshotsIn(e
 /** `kept`: versions whose reference this process knows to be written. */
 const snapshotsIn = (engine: Engine, kept: Set<string>): KeepsSnapshots => ({
   latest: async ({ model, size, span }) =>
-    (
-      await ask(
-        engine,
-        "snapshots-latest",
-        { model, size, start: clickhouseTime(span.startMs), end: clickhouseTime(span.endMs) },
-        SnapshotRow,
-      )
-    ).map(({ window_start_ms, window_end_ms, latency_bins, latency_counts, ...row }) => ({
-      ...row,
-      window_start: isoOf(window_start_ms),
-      window_end: isoOf(window_end_ms),
-      latency: pairsOf(latency_bins, latency_counts),
-    })),
+    (await ask(engine, "snapshots-latest", within(model, size, span), SnapshotRow)).map(snapshotOf),
 
-  features: async ({ model, size, span, bucketMs }) => {
-    const { bucket_ms, ...windows } = bucketed(model, size, span, bucketMs);
-    const rows =
-      bucket_ms === durationMs(size)
-        ? await ask(engine, "snapshots-each", windows, SummedFeatureRow)
-        : await ask(engine, "snapshots-features", { ...windows, bucket_ms }, SummedFeatureRow);
-    return rows.map(({ window_start_ms, ...row }) => ({ ...row, windowStartMs: window_start_ms }));
+  unjudged: async ({ model, size, span }) =>
+    (await ask(engine, "snapshots-unjudged", within(model, size, span), SnapshotRow)).map(snapshotOf),
+
+  features: async ({ model, size, span, bucketMs }) =>
+    (await ask(engine, "snapshots-features", bucketed(model, size, span, bucketMs), SummedFeatureRow)).map(
+      ({ window_start_ms, ...row }) => ({ ...row, windowStartMs: window_start_ms }),
+    ),
+
+  counts: async ({ model, size, span }) => {
+    const windows = { model, size, start: clickhouseTime(span.startMs), end: clickhouseTime(span.endMs) };
+    return featureCounts(await engine.bytes("snapshots-each", windows, "RowBinary"));
   },
 
   scores: async ({ model, size, span, bucketMs }) =>
@@ -231,7 +223,7 @@ const snapshotsIn = (engine: Engine, kept: Set<string>): KeepsSnapshots => ({
       await ask(
         engine,
         "snapshots-volumes",
-        { model, size, start: clickhouseTime(span.startMs), end: clickhouseTime(span.endMs) },
+        within(model, size, span),
         z.object({ window_start_ms: count, volume: count }),
       )
     ).map((row) => ({ windowStartMs: row.window_start_ms, volume: row.volume })),
@@ -280,12 +272,16 @@ const snapshotsIn = (engine: Engine, kept: Set<string>): KeepsSnapshots => ({
   },
 });
 
-const bucketed = (model: string, size: string, span: Span, bucketMs: number) => ({
+const within = (model: string, size: string, span: Span) => ({
   model,
   size,
-  bucket_ms: bucketMs,
   start: clickhouseTime(span.startMs),
   end: clickhouseTime(span.endMs),
+});
+
+const bucketed = (model: string, size: string, span: Span, bucketMs: number) => ({
+  ...within(model, size, span),
+  bucket_ms: bucketMs,
 });
 
 const columnTime = (iso: string): string => clickhouseTime(Date.parse(iso));
@@ -306,6 +302,19 @@ const scoreColumns = (key: object, row: ScoreHistogram, label: number | null) =>
   label,
   bins: row.histogram.keys,
   counts: row.histogram.counts,
+});
+
+const snapshotOf = ({
+  window_start_ms,
+  window_end_ms,
+  latency_bins,
+  latency_counts,
+  ...row
+}: z.infer<typeof SnapshotRow>): Snapshot => ({
+  ...row,
+  window_start: isoOf(window_start_ms),
+  window_end: isoOf(window_end_ms),
+  latency: pairsOf(latency_bins, latency_counts),
 });
 
 const snapshotColumns = (s: Snapshot) => {

@@ -305,7 +305,7 @@ const run = async (
         stepMs: DAY_MS,
         labelDelayMs: DAY_MS,
         labelShare: 0.6,
-        concurrency: 64,
+        concurrency: 256,
         labelsAtOnce: 500,
       },
     );

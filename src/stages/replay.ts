@@ -122,7 +122,7 @@ const advance = async (ports: ReplayPorts, ms: number): Promise<void> => {
   const now = new Date(ms).toISOString();
   const told = await patiently(ports, "/api/v1/clock", JSON.stringify({ now }));
   if (told.status !== 200) throw new Error(`clock answered ${told.status}: ${told.body.slice(0, 500)}`);
-  for (let waitMs = 2; !ports.signal.aborted; waitMs = Math.min(50, waitMs * 1.5)) {
+  for (let waitMs = 2; !ports.signal.aborted; waitMs = Math.min(20, waitMs * 1.5)) {
     const { status, body } = await ports.get("/api/v1/clock");
     if (status === 200 && settledOf(body) >= ms) return;
     await ports.pause(waitMs);
