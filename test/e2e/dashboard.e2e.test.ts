@@ -41,7 +41,7 @@ describe.skipIf(chromium === null)("the dashboard", () => {
   }> => (await (await fetch(`${demo.api}/api/v1/models/flight-delay`)).json()) as never;
 
   beforeAll(async () => {
-    demo = await startDemo({ days: 8, flights: 12_000 });
+    demo = await startDemo({ days: 6, flights: 9_000 });
     browser = await openBrowser(chromium ?? "");
   }, 300_000);
   afterAll(async () => {
