@@ -72,10 +72,10 @@ export interface PublishesEvents {
   /** Producer id in every row: `<slot>-<boot>`. */
   readonly producer: string;
   /**
-   * Makes `n` rows durable as one stream entry. `render` gets the first of n contiguous sequence numbers and gives the rows; it
-   * is called at once, or never where the entry is refused up front.
+   * Makes `n` rows durable as one stream entry. `render` gets the first of n contiguous sequence numbers and gives the rows, ASCII text
+   * or its bytes; it is called at once, or never where the entry is refused up front.
    */
-  publish(kind: StreamKind, n: number, render: (firstSeq: number) => string): Promise<Durability>;
+  publish(kind: StreamKind, n: number, render: (firstSeq: number) => string | Buffer): Promise<Durability>;
   /**
    * Says that nothing earlier than `ms` will follow, in this producer's partition or in every one. False where Redis did not
    * take it: a watermark is never spooled.
@@ -96,8 +96,6 @@ export interface ServingClock {
 
 export interface MakesIds {
   random(): string;
-  /** UUIDv5 of an event's name in the event namespace. */
-  event(name: string): string;
   /** UUIDv5 of a name in any namespace. */
   within(namespace: string, name: string): string;
 }

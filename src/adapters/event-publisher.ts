@@ -55,9 +55,11 @@ export const createPublisher = async (options: PublisherOptions): Promise<EventP
   let closed = false;
   const nextSeq: Record<StreamKind, number> = { events: 0, labels: 0 };
 
-  const add = (kind: StreamKind, to: number, n: number, rows: string): Promise<unknown> =>
+  const add = (kind: StreamKind, to: number, n: number, rows: string | Buffer): Promise<unknown> => {
     // Rows are ASCII (names, digits, uuids): as bytes they go to the socket in one copy instead of being measured and encoded.
-    redis.xadd(streamKey(kind, to), "*", "v", VERSION, "n", String(n), "rows", Buffer.from(rows, "latin1"));
+    const bytes = typeof rows === "string" ? Buffer.from(rows, "latin1") : rows;
+    return redis.xadd(streamKey(kind, to), "*", "v", VERSION, "n", String(n), "rows", bytes);
+  };
 
   const keepOnDisk = async (record: SpoolRecord): Promise<Durability> => {
     mode = "spooling";
@@ -70,7 +72,7 @@ export const createPublisher = async (options: PublisherOptions): Promise<EventP
   const publish = (
     kind: StreamKind,
     n: number,
-    render: (firstSeq: number) => string,
+    render: (firstSeq: number) => string | Buffer,
   ): Promise<Durability> => {
     if (closed || (mode === "spooling" && durability === "strict")) {
       refusedRows += n;
@@ -79,12 +81,13 @@ export const createPublisher = async (options: PublisherOptions): Promise<EventP
     const first = nextSeq[kind];
     nextSeq[kind] = first + n;
     const rows = render(first);
-    if (mode === "spooling") return keepOnDisk({ kind, partition, n, rows });
+    const record = (): SpoolRecord => ({ kind, partition, n, rows: rows.toString("latin1") });
+    if (mode === "spooling") return keepOnDisk(record());
     return add(kind, partition, n, rows).then(
       () => "redis",
       async () => {
         // Kept even under `strict`: its sequence numbers are taken, and Redis may have it already.
-        const kept = await keepOnDisk({ kind, partition, n, rows });
+        const kept = await keepOnDisk(record());
         return durability === "strict" ? "refused" : kept;
       },
     );

@@ -91,7 +91,7 @@ export const createApp = (deps: ServingDeps, given: Partial<AppOptions> = {}): A
   const options = { ...DEFAULTS, ...given };
   const { models, publisher, clock, wall, ids } = deps;
   const metrics = createMetrics({ models, publisher });
-  const rows = createEventRows(ids, publisher.producer);
+  const rows = createEventRows(publisher.producer);
   const shadow = createShadow({ models, publisher, rows, clock, wall, metrics }, options.shadow);
   const scorer = createScorer({ publisher, rows, shadow, clock, wall, metrics, log: deps.log ?? null });
   const predictor = createPredictor({ models, scorer, ids, clock, wall, metrics }, options);

@@ -1,16 +1,18 @@
 // Stage room: event rows of versions. Remembers one compiled row writer a version and role, and knows how a row's id is made.
 import type { EventStatus, Role } from "../../contracts/event.ts";
-import { eventName } from "../../contracts/event.ts";
 import type { PredictionRowWriter } from "../core/event-row.ts";
 import { createTimeWriter, predictionRowWriter } from "../core/event-row.ts";
-import type { MakesIds, ServingModel } from "../ports-serving.ts";
+import type { ServingModel } from "../ports-serving.ts";
 import type { Batch } from "./batch.ts";
 
-/** Rows that wait for their sequence numbers: `render` is called once, when those are known. */
+/** Rows that wait for their sequence numbers: `write` is called once, when those are known. */
 export interface RowBlock {
   readonly n: number;
   readonly oldestMs: number;
-  render(firstSeq: number, ingestedAt: string): string;
+  /** Bytes the rows have at most. */
+  bytesMax(): number;
+  /** Writes the rows at `at`; gives where they end. */
+  write(out: Uint8Array, at: number, firstSeq: number, ingestedAt: string): number;
 }
 
 export interface EventRows {
@@ -35,7 +37,7 @@ export const isProbability = (value: number | undefined): value is number =>
 
 const NO_CODES = new Uint8Array(0);
 
-export const createEventRows = (ids: MakesIds, producer: string): EventRows => {
+export const createEventRows = (producer: string): EventRows => {
   const writers = {
     production: new WeakMap<ServingModel, PredictionRowWriter>(),
     shadow: new WeakMap<ServingModel, PredictionRowWriter>(),
@@ -56,8 +58,6 @@ export const createEventRows = (ids: MakesIds, producer: string): EventRows => {
     writers[role].set(by, writer);
     return writer;
   };
-  const idOf = (by: ServingModel, role: Role, requestId: string): string =>
-    ids.event(eventName(by.model, requestId, role === "shadow" ? by.version : null));
 
   const bare = (
     rows: readonly { readonly requestId: string; readonly eventMs: number }[],
@@ -67,14 +67,14 @@ export const createEventRows = (ids: MakesIds, producer: string): EventRows => {
   ): RowBlock => ({
     n: rows.length,
     oldestMs: rows.reduce((oldest, row) => Math.min(oldest, row.eventMs), Infinity),
-    render: (firstSeq, ingestedAt) => {
-      const write = writerOf(by, role);
-      let text = "";
+    bytesMax: () => rows.length * writerOf(by, role).bytesMax(0),
+    write: (out, start, firstSeq, ingestedAt) => {
+      const writer = writerOf(by, role);
+      let at = start;
       rows.forEach(({ requestId, eventMs }, index) => {
-        text += write({
+        const row = {
           eventTime: time(eventMs),
           requestId,
-          eventId: idOf(by, role, requestId),
           status,
           probability: null,
           latencyUs: null,
@@ -83,9 +83,10 @@ export const createEventRows = (ids: MakesIds, producer: string): EventRows => {
           to: 0,
           seq: firstSeq + index,
           ingestedAt,
-        });
+        };
+        at = writer.write(row, out, at);
       });
-      return text;
+      return at;
     },
   });
 
@@ -93,19 +94,18 @@ export const createEventRows = (ids: MakesIds, producer: string): EventRows => {
     scored: (batch, by, role, scores, latencyUs) => ({
       n: batch.n,
       oldestMs: oldestOf(batch.eventMs),
-      render: (firstSeq, ingestedAt) => {
-        const write = writerOf(by, role);
+      bytesMax: () => batch.n * writerOf(by, role).bytesMax(batch.width),
+      write: (out, start, firstSeq, ingestedAt) => {
+        const writer = writerOf(by, role);
         const { width, codes } = batch;
-        let text = "";
+        let at = start;
         for (let index = 0; index < batch.n; index++) {
-          const requestId = batch.requestIds[index] ?? "";
           const score = scores[index];
           const ok = isProbability(score);
-          text += write({
+          const row = {
             eventTime: time(batch.eventMs[index] ?? 0),
-            requestId,
-            eventId: idOf(by, role, requestId),
-            status: ok ? "ok" : "error",
+            requestId: batch.requestIds[index] ?? "",
+            status: ok ? ("ok" as const) : ("error" as const),
             probability: ok ? score : null,
             latencyUs,
             codes,
@@ -113,9 +113,10 @@ export const createEventRows = (ids: MakesIds, producer: string): EventRows => {
             to: (index + 1) * width,
             seq: firstSeq + index,
             ingestedAt,
-          });
+          };
+          at = writer.write(row, out, at);
         }
-        return text;
+        return at;
       },
     }),
     missed: (batch, by, role, status) =>
@@ -134,4 +135,16 @@ const oldestOf = (times: readonly number[]): number => {
   let oldest = Infinity;
   for (const ms of times) if (ms < oldest) oldest = ms;
   return oldest;
+};
+
+/** Blocks one after another under contiguous sequence numbers, as the bytes of one entry. */
+export const renderAll = (blocks: readonly RowBlock[], firstSeq: number, ingestedAt: string): Buffer => {
+  const out = Buffer.allocUnsafe(blocks.reduce((sum, block) => sum + block.bytesMax(), 0));
+  let seq = firstSeq;
+  let at = 0;
+  for (const block of blocks) {
+    at = block.write(out, at, seq, ingestedAt);
+    seq += block.n;
+  }
+  return out.subarray(0, at);
 };

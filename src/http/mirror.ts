@@ -5,6 +5,7 @@ import { problem } from "../core/problem.ts";
 import type { MakesIds, PublishesEvents, ServesModels, ServingClock, WallTime } from "../ports-serving.ts";
 import { openBatch } from "./batch.ts";
 import type { EventRows } from "./event-rows.ts";
+import { renderAll } from "./event-rows.ts";
 import type { ServingMetrics } from "./metrics.ts";
 import { take, violation } from "./predict.ts";
 import { readPredict } from "./predict-request.ts";
@@ -44,7 +45,7 @@ export const takeMirrored = async (
       const block = rows.invalid(batch, candidate, "shadow");
       metrics.events.inc({ role: "shadow", status: "invalid" }, block.n);
       const durability = await publisher.publish("events", block.n, (first) =>
-        block.render(first, rows.time(deps.wall.epochMs())),
+        renderAll([block], first, rows.time(deps.wall.epochMs())),
       );
       metrics.published.inc({ stream: "events", durability }, block.n);
       return { ok: false, problem: violation(errors) };

@@ -6,10 +6,9 @@ import type { Durability, PublishesEvents, ServingClock, WallTime } from "../por
 import type { Batch } from "./batch.ts";
 import { oldestMs } from "./batch.ts";
 import type { EventRows, RowBlock } from "./event-rows.ts";
-import { isProbability } from "./event-rows.ts";
+import { isProbability, renderAll } from "./event-rows.ts";
 import type { ServingMetrics } from "./metrics.ts";
 import type { Shadow } from "./shadow.ts";
-import { renderAll } from "./shadow.ts";
 
 export interface Scored {
   readonly durability: Durability;

@@ -12,7 +12,7 @@ import type {
 import { addRow, joinBatches, oldestMs, openBatch } from "./batch.ts";
 import type { Batch } from "./batch.ts";
 import type { EventRows, RowBlock } from "./event-rows.ts";
-import { isProbability } from "./event-rows.ts";
+import { isProbability, renderAll } from "./event-rows.ts";
 import type { ServingMetrics } from "./metrics.ts";
 
 export interface ShadowOptions {
@@ -256,15 +256,4 @@ const within = async (outcome: Promise<RowBlock[]>, ms: number): Promise<RowBloc
   } finally {
     clearTimeout(timer);
   }
-};
-
-/** Blocks one after another under contiguous sequence numbers. */
-export const renderAll = (blocks: readonly RowBlock[], firstSeq: number, ingestedAt: string): string => {
-  let seq = firstSeq;
-  let text = "";
-  for (const block of blocks) {
-    text += block.render(seq, ingestedAt);
-    seq += block.n;
-  }
-  return text;
 };

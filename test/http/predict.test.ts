@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { PredictAnswer, Problem } from "../../contracts/api.ts";
+import { EVENT_NAMESPACE } from "../../contracts/event.ts";
 import { createIds } from "../../src/adapters/uuid.ts";
 import type { FlightRow } from "../../bench/serving-model.ts";
 import type { ServingModel } from "../../src/ports-serving.ts";
@@ -59,7 +60,7 @@ describe("a good request", () => {
       "1.0.0",
       "production",
       ID,
-      createIds().event(`flight-delay|${ID}|production`),
+      createIds().within(EVENT_NAMESPACE, `flight-delay|${ID}|production`),
       "ok",
       expected,
       expect.any(Number),

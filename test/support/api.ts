@@ -73,7 +73,7 @@ export const memoryPublisher = () => {
     producer: "0-test",
     publish: (kind, n, render) => {
       if (held.refuse) return Promise.resolve("refused");
-      entries[kind].push(render(seq[kind]));
+      entries[kind].push(render(seq[kind]).toString());
       seq[kind] += n;
       return Promise.resolve("redis");
     },
