@@ -87,11 +87,57 @@ export const ServiceConfig = z.strictObject({
     .prefault({}),
   training: z
     .strictObject({
+      /** What retraining in the loop fits, unless `trainer.command` is set. */
       family: z.enum(["logistic-regression", "gradient-boosted-trees"]).default("gradient-boosted-trees"),
       /** Retraining looks back this far over labelled production windows. */
       span: Duration.default("28d"),
-      seed: z.int().default(1),
-      parameters: z.record(z.string(), z.union([z.number(), z.string(), z.boolean()])).default({}),
+      seed: z.int().min(0).default(1),
+      /** Parameter sets to try, the configured one first; the best on the early-stopping slice is taken. */
+      search: z.int().min(1).max(1000).default(1),
+      /** `balanced` weighs both classes alike; probabilities are then those of a balanced world until calibrated. */
+      class_weight: z.enum(["none", "balanced"]).default("none"),
+      parameters: z
+        .strictObject({
+          /** Of gradient-boosted-trees. */
+          boosting: z
+            .strictObject({
+              trees: z.int().min(1).max(10_000),
+              learning_rate: z.number().gt(0).max(1),
+              leaves: z.int().min(2).max(1024),
+              /** 0: no limit. */
+              depth: z.int().min(0).max(64),
+              min_rows: z.int().min(1),
+              min_hessian: z.number().min(0),
+              l2: z.number().min(0),
+              row_share: z.number().gt(0).max(1),
+              feature_share: z.number().gt(0).max(1),
+              /** Trees without improvement before growth ends; 0: never ends early. */
+              patience: z.int().min(0),
+            })
+            .partial()
+            .prefault({}),
+          /** Of logistic-regression. */
+          logistic: z
+            .strictObject({
+              l2: z.number().gt(0),
+              tolerance: z.number().gt(0),
+              /** Newton steps at most. */
+              steps: z.int().min(1).max(1000),
+            })
+            .partial()
+            .prefault({}),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  /** A program that trains instead of the families of the house (docs/trainers.md). */
+  trainer: z
+    .strictObject({
+      /** The program and its arguments; `{data}`, `{contract}`, `{output}` and `{seed}` are filled in. Null: none. */
+      command: z.array(z.string()).min(1).nullable().default(null),
+      /** Where its model says the positive class's probability: OUTPUT[:INDEX]. Null: found by the model's declarations. */
+      positive: z.string().nullable().default(null),
+      timeout: Duration.default("1h"),
     })
     .prefault({}),
   /** The workers' own /metrics; the api has it at its port. */

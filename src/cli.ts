@@ -18,6 +18,8 @@ import { register as models } from "./commands/models.ts";
 import { register as policy } from "./commands/policy.ts";
 import { register as predict } from "./commands/predict.ts";
 import { register as registerModel } from "./commands/register.ts";
+import { register as report } from "./commands/report.ts";
+import { register as runStage } from "./commands/run.ts";
 import { register as serve } from "./commands/serve.ts";
 import { register as simulate } from "./commands/simulate.ts";
 import { register as train } from "./commands/train.ts";
@@ -44,6 +46,8 @@ const COMMANDS = [
   audit,
   policy,
   simulate,
+  report,
+  runStage,
 ];
 
 const program = new Command("flyball").description("a governor for models in production").exitOverride();

@@ -14,6 +14,7 @@ import type {
 } from "../contracts/read.ts";
 import type { Histogram, Span } from "../contracts/counts.ts";
 import type { LedgerEntry } from "../contracts/governance.ts";
+import type { ModelReport, ReportItem } from "../contracts/report.ts";
 
 /** Where a page ended: rows after it are older, or of the same instant with a later key. */
 export interface Place {
@@ -112,3 +113,14 @@ export interface WebFile {
 }
 
 export type ServesFiles = (path: string) => WebFile | null;
+
+/** Reports of whole days, each written once and never changed. */
+export interface KeepsReports {
+  has(model: string, day: string): Promise<boolean>;
+  /** False where the day was kept already, by whomever: the first one stays. */
+  keep(day: string, report: ModelReport): Promise<boolean>;
+  /** Newest first. */
+  list(model: string): Promise<readonly ReportItem[]>;
+  /** The bytes as they were kept; null where there are none. */
+  read(model: string, day: string, as: "json" | "html"): Promise<string | null>;
+}

@@ -10,11 +10,13 @@ import { decisionRoutes, type DecisionsPorts } from "./read-decisions.ts";
 import { measureRoutes, type MeasuresPorts } from "./read-measures.ts";
 import { modelRoutes, type ModelsPorts } from "./read-models.ts";
 import { readPaths } from "./read-openapi.ts";
+import { reportRoutes, type ReportsPorts } from "./read-reports.ts";
 import { simulatePath, simulateRoutes, type SimulateRoutePorts } from "./simulate-route.ts";
 
 export type ReadingPorts = ModelsPorts &
   MeasuresPorts &
   DecisionsPorts &
+  ReportsPorts &
   SimulateRoutePorts &
   CommandPorts & {
     readonly files: ServesFiles;
@@ -28,6 +30,7 @@ export const readMounts = (ports: ReadingPorts): AppOptions["mounts"] => [
   { path: "/", app: measureRoutes(ports) },
   { path: "/", app: simulateRoutes(ports), openapi: simulatePath() },
   { path: "/", app: decisionRoutes(ports) },
+  { path: "/", app: reportRoutes(ports) },
   { path: "/", app: commandRoutes(ports) },
   { path: "/", app: eventRoutes(ports) },
   { path: "/", app: dashboardRoutes(ports.files) },

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { LedgerEntry } from "../../contracts/governance.ts";
 import * as read from "../../contracts/read.ts";
+import { ModelReport, ReportItem } from "../../contracts/report.ts";
 
 interface ReadRoute {
   readonly path: string;
@@ -138,6 +139,12 @@ const ROUTES: readonly ReadRoute[] = [
     answer: read.LabelsSummary,
     query: ["model", "from", "to"],
   },
+  {
+    path: `${MODEL}/reports`,
+    summary: "Kept reports, newest day first.",
+    answer: read.pageOf(ReportItem),
+  },
+  { path: `${MODEL}/reports/{day}`, summary: "The report of one day as it was kept.", answer: ModelReport },
   {
     path: "/api/v1/governance/{model}",
     summary: "Governance state and the generation to name in a command.",

@@ -9,6 +9,7 @@ import { Drift } from "./pages/drift.tsx";
 import { Governance } from "./pages/governance.tsx";
 import { Overview } from "./pages/overview.tsx";
 import { Performance } from "./pages/performance.tsx";
+import { Reports } from "./pages/reports.tsx";
 import { Shadow } from "./pages/shadow.tsx";
 import { Versions } from "./pages/versions.tsx";
 import { when, words } from "./parts/format.ts";
@@ -101,6 +102,8 @@ const ModelPage = (props: {
       return <Governance model={model} />;
     case "decisions":
       return <Decisions model={model} />;
+    case "reports":
+      return <Reports model={model} />;
   }
 };
 

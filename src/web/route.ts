@@ -1,7 +1,15 @@
 // Web: where we are. Every page has an address that can be sent to a colleague; the browser's back and forward buttons work.
 import { signal } from "@preact/signals";
 
-export const PAGES = ["drift", "performance", "shadow", "versions", "governance", "decisions"] as const;
+export const PAGES = [
+  "drift",
+  "performance",
+  "shadow",
+  "versions",
+  "governance",
+  "decisions",
+  "reports",
+] as const;
 export type PageName = (typeof PAGES)[number];
 
 export type Route =

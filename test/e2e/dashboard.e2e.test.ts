@@ -1,8 +1,12 @@
 // End to end: the dashboard in a real Chromium on what a real replay left behind: every page, by light, dark and phone, by keyboard, and the
 // operator's commands from the click to the ledger.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Browser } from "playwright-core";
 import type { KeyRole } from "../../contracts/keys.ts";
+import { projectRoot } from "../../src/adapters/config.ts";
 import { openKeys } from "../../src/adapters/keys.ts";
 import { findChromium, openBrowser, openPage, type Watched } from "../support/browser.ts";
 import { startDemo, type DemoStack } from "../support/demo.ts";
@@ -21,6 +25,7 @@ const PAGES = [
   { name: "Versions", path: `${MODEL}/versions`, shows: /gradient-boosted-trees/ },
   { name: "Governance", path: `${MODEL}/governance`, shows: /since 2001-02/ },
   { name: "Decisions", path: `${MODEL}/decisions`, shows: /begins its trial/ },
+  { name: "Reports", path: `${MODEL}/reports`, shows: /2001-02-03/ },
   { name: "Audit", path: "/dashboard/audit", shows: /from Training to Shadowing/ },
 ] as const;
 const SCREENS = [
@@ -42,6 +47,8 @@ describe.skipIf(chromium === null)("the dashboard", () => {
 
   beforeAll(async () => {
     demo = await startDemo({ days: 6, flights: 9_000 });
+    // Days of a replay are reported when somebody asks.
+    expect(await flyball(demo.home, "run", "report")).toMatchObject({ status: 0 });
     browser = await openBrowser(chromium ?? "");
   }, 300_000);
   afterAll(async () => {
@@ -86,6 +93,24 @@ describe.skipIf(chromium === null)("the dashboard", () => {
     await page.getByRole("button", { name: "Verify the chain" }).click();
     await page.getByText(/Nothing was altered/).waitFor();
     await close();
+  });
+
+  it("opens a kept report as a page of its own, without scripts, and keeps a day only once", async () => {
+    const { page, complaints, strangers, close } = await open();
+    await page.goto(`${demo.api}${MODEL}/reports`);
+    await page.getByRole("link", { name: "2001-02-03", exact: true }).click();
+    await page.getByRole("heading", { name: "Decisions" }).waitFor();
+    await page.getByText("Verdict of each feature in each window").first().waitFor({ state: "attached" });
+    expect(complaints).toEqual([]);
+    expect(strangers).toEqual([]);
+    await close();
+    const kept = await fetch(`${demo.api}/api/v1/models/flight-delay/reports/2001-02-03`);
+    const told = await flyball(demo.home, "report", "--window", "2001-02-03", "--json");
+    expect(told.err).toContain("had been kept before");
+    expect(JSON.parse(told.out)).toMatchObject({ model: "flight-delay", traffic: { invalid: 0 } });
+    const again = await fetch(`${demo.api}/api/v1/models/flight-delay/reports/2001-02-03`);
+    expect(await again.text()).toBe(await kept.text());
+    expect((await fetch(`${demo.api}/api/v1/models/flight-delay/reports/2001-01-03/page`)).status).toBe(404);
   });
 
   it("follows an alert's short link to its decision", async () => {
@@ -251,6 +276,26 @@ describe.skipIf(chromium === null)("the dashboard", () => {
     expect((await freeze({ "content-type": "text/plain" })).status).toBe(403);
   });
 });
+
+const flyball = async (home: string, ...words: readonly string[]) => {
+  const cli = path.join(projectRoot(), "dist", "src", "cli.js");
+  const env = { ...process.env, ...DEMO_ENV, FLYBALL_HOME: home };
+  const child = spawn(process.execPath, [cli, ...words], { env, stdio: ["ignore", "pipe", "pipe"] });
+  let out = "";
+  let err = "";
+  child.stdout.on("data", (chunk: Buffer) => void (out += chunk.toString("utf8")));
+  child.stderr.on("data", (chunk: Buffer) => void (err += chunk.toString("utf8")));
+  const [status] = (await once(child, "close")) as [number];
+  return { status, out, err };
+};
+
+/** The settings of the demo's own processes that another process must share. */
+const DEMO_ENV = {
+  FLYBALL_CLOCK: "replay",
+  FLYBALL_WINDOWS_SIZES: '["6h","24h","7d"]',
+  FLYBALL_WINDOWS_ALLOWED_LATENESS: "0s",
+  FLYBALL_STREAMS_PARTITIONS: "2",
+};
 
 /** The api hears of a key within seconds. */
 const WAITS = { timeout: 10_000 };
