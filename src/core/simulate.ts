@@ -3,7 +3,7 @@
 // harm, storms of trainings. One run is one seed: runs may be shared out over threads in any order.
 import type { DriftRow } from "../../contracts/drift.ts";
 import type { Evidence } from "../../contracts/evidence.ts";
-import { emptyMemory, judge } from "./decide.ts";
+import { emptyMemory, judge, type DecisionInputs } from "./decide.ts";
 import type { ReadyPolicy } from "./policy.ts";
 import { isQuarantined } from "./quarantine.ts";
 import { diceOf, type Dice } from "./simulate-dice.ts";
@@ -53,12 +53,13 @@ const EPOCH_MS = Date.UTC(2001, 0, 1);
 const PAIRS = 500;
 const LATENESS_MS = 300_000;
 
-/** Lives one seed of a world under a policy; `days: false` makes rows independent. */
+/** Lives one seed of a world under a policy; `days: false` makes rows independent. `seen` is shown what each decision was asked with. */
 export const runScenario = (at: {
   readonly scenario: ScenarioName;
   readonly seed: number;
   readonly policy: ReadyPolicy;
   readonly days: boolean;
+  readonly seen?: (inputs: DecisionInputs) => void;
 }): RunResult => {
   const world: Scenario = SCENARIOS[at.scenario];
   const life: Life = { world, dice: diceOf(at.seed), days: at.days, history: [], pairs: new Map() };
@@ -75,7 +76,9 @@ export const runScenario = (at: {
     const now = isoOf(EPOCH_MS + (block + 1) * DAY_MS + LATENESS_MS);
     if (model.state.training !== null) model = register(model, trainedNow(world, block), now);
     const evidence = evidenceOf(life, model, block, now);
-    const judged = judge({ evidence, memory, governance: model.state, policy: at.policy });
+    const inputs = { evidence, memory, governance: model.state, policy: at.policy };
+    at.seen?.(inputs);
+    const judged = judge(inputs);
     memory = judged.memory;
     count(result, { world, block, model, verdict: judged.verdict, evidence });
     model = carryOut(model, judged.verdict, now);
