@@ -27,6 +27,14 @@ export type RowEncoder = {
     vector: Float32Array,
     vectorOffset: number,
   ): null | Violation[];
+  /** The same for values laid in the order of `features`, undefined where one is absent. */
+  encodeValues(
+    values: readonly unknown[],
+    codes: Uint8Array,
+    codesOffset: number,
+    vector: Float32Array,
+    vectorOffset: number,
+  ): null | Violation[];
 };
 
 /** Builds the encoder of a contract's rows. The encoding must be of that contract: same features, kinds and order. */
@@ -63,6 +71,20 @@ export const compileEncoder = (contract: FeatureContract, encoding: Encoding): R
       if (Object.keys(row).length !== present) {
         const unknown = explainUnknown(row);
         if (unknown.length > 0) violations = [...(violations ?? []), ...unknown];
+      }
+      return violations;
+    },
+    encodeValues: (values, codes, codesOffset, vector, vectorOffset) => {
+      let violations: Violation[] | null = null;
+      for (let index = 0; index < cells.length; index++) {
+        const violation = cells[index]?.(
+          values[index],
+          codes,
+          codesOffset + index,
+          vector,
+          vectorOffset + index,
+        );
+        if (violation !== null && violation !== undefined) (violations ??= []).push(violation);
       }
       return violations;
     },

@@ -16,7 +16,7 @@ import type {
   WallTime,
 } from "../ports-serving.ts";
 import { allowedOf, guardRoutes } from "./admission.ts";
-import { answerJson, answerProblem, readJsonText } from "./body.ts";
+import { answerJson, answerProblem, readJsonBytes, readJsonText } from "./body.ts";
 import { advanceClock, readClock } from "./clock.ts";
 import { createEventRows } from "./event-rows.ts";
 import { takeLabels } from "./labels.ts";
@@ -24,6 +24,7 @@ import { createMetrics } from "./metrics.ts";
 import type { ServingMetrics } from "./metrics.ts";
 import { takeMirrored } from "./mirror.ts";
 import { docsPage, openApi } from "./openapi.ts";
+import { createPlainBatchReader } from "./plain-batch.ts";
 import { predictBatch } from "./predict-batch.ts";
 import { createPredictor } from "./predict.ts";
 import type { Predictor } from "./predict.ts";
@@ -156,12 +157,17 @@ export const createApp = (deps: ServingDeps, given: Partial<AppOptions> = {}): A
       );
     });
   });
-  jsonRoute("/api/v1/predict/batch", 200, (text, c) =>
-    predictBatch({ models: seenBy(c), scorer, ids, clock, wall }, text, {
-      wants: wantsOf((name) => c.req.query(name)),
-      rowsMax: options.pendingMax * 2,
-    }),
-  );
+  const readPlain = createPlainBatchReader(ids);
+  hono.post("/api/v1/predict/batch", async (c) => {
+    const read = await readJsonBytes(c, options.bodyBytesMax);
+    const outcome = read.ok
+      ? await predictBatch({ models: seenBy(c), scorer, ids, clock, wall, readPlain }, read.body, {
+          wants: wantsOf((name) => c.req.query(name)),
+          rowsMax: options.pendingMax * 2,
+        })
+      : read;
+    return outcome.ok ? answerJson(outcome.body) : answerProblem(outcome.problem);
+  });
   jsonRoute("/api/v1/shadow", 202, (text, c) =>
     takeMirrored({ models: seenBy(c), shadow, rows, publisher, ids, clock, wall, metrics }, text),
   );

@@ -12,13 +12,18 @@ export interface Batch {
   codes: Uint8Array;
   readonly requestIds: string[];
   readonly eventMs: number[];
-  /** As they came, for a candidate whose encoding differs. */
+  /** As they came, for a candidate whose encoding differs; empty where `readFeatures` gives them when one asks. */
   readonly features: unknown[];
+  readonly readFeatures: (() => readonly unknown[]) | null;
   /** Rows that broke the contract: events without codes. */
   readonly invalid: { readonly requestId: string; readonly eventMs: number }[];
 }
 
-export const openBatch = (model: ServingModel, capacity: number): Batch => {
+export const openBatch = (
+  model: ServingModel,
+  capacity: number,
+  readFeatures: Batch["readFeatures"] = null,
+): Batch => {
   const width = model.encoder.features.length;
   return {
     model,
@@ -29,6 +34,7 @@ export const openBatch = (model: ServingModel, capacity: number): Batch => {
     requestIds: [],
     eventMs: [],
     features: [],
+    readFeatures,
     invalid: [],
   };
 };
@@ -54,12 +60,31 @@ export const addRow = (
   return null;
 };
 
+/** Encodes a row given by its values in the contract's order into a batch that reads features when asked; false where it is not good. */
+export const addValues = (
+  batch: Batch,
+  values: readonly unknown[],
+  requestId: string,
+  eventMs: number,
+): boolean => {
+  const at = batch.n * batch.width;
+  if (at === batch.codes.length) grow(batch);
+  if (batch.model.encoder.encodeValues(values, batch.codes, at, batch.vector, at) !== null) return false;
+  batch.n++;
+  batch.requestIds.push(requestId);
+  batch.eventMs.push(eventMs);
+  return true;
+};
+
+/** The rows' features as they came. */
+export const featuresOf = (batch: Batch): readonly unknown[] => batch.readFeatures?.() ?? batch.features;
+
 /** Batches of one version as one, so that a model runs once over all of them. */
 export const joinBatches = (batches: readonly [Batch, ...Batch[]]): Batch => {
   const [first] = batches;
   if (batches.length === 1) return first;
   const rows = batches.reduce((sum, batch) => sum + batch.n, 0);
-  const joined = openBatch(first.model, rows);
+  const joined = openBatch(first.model, rows, () => batches.flatMap(featuresOf));
   for (const batch of batches) {
     const [at, cells] = [joined.n * joined.width, batch.n * batch.width];
     joined.vector.set(batch.vector.subarray(0, cells), at);
@@ -67,7 +92,6 @@ export const joinBatches = (batches: readonly [Batch, ...Batch[]]): Batch => {
     joined.n += batch.n;
     joined.requestIds.push(...batch.requestIds);
     joined.eventMs.push(...batch.eventMs);
-    joined.features.push(...batch.features);
     joined.invalid.push(...batch.invalid);
   }
   return joined;

@@ -34,13 +34,20 @@ export const readBytes = async (c: Context, bytesMax: number): Promise<ReadBody<
   };
 };
 
-/** Reads a JSON body as text. */
-export const readJsonText = async (c: Context, bytesMax: number): Promise<ReadBody<string>> => {
+/** Reads the bytes of a JSON body. */
+export const readJsonBytes = async (c: Context, bytesMax: number): Promise<ReadBody<Buffer>> => {
   if (!isJsonType(c.req.header("content-type")))
     return { ok: false, problem: problem("not-json-type", "Send content-type: application/json.") };
   const read = await readBytes(c, bytesMax);
   if (!read.ok) return read;
-  return { ok: true, body: new TextDecoder().decode(read.body) };
+  const { buffer, byteOffset, byteLength } = read.body;
+  return { ok: true, body: Buffer.from(buffer, byteOffset, byteLength) };
+};
+
+/** Reads a JSON body as text. */
+export const readJsonText = async (c: Context, bytesMax: number): Promise<ReadBody<string>> => {
+  const read = await readJsonBytes(c, bytesMax);
+  return read.ok ? { ok: true, body: new TextDecoder().decode(read.body) } : read;
 };
 
 /** Answers with a problem document. */

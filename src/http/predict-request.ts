@@ -27,6 +27,9 @@ export type ReadPredict =
 const UUID =
   /^(?:[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}|0{8}-0{4}-0{4}-0{4}-0{12}|f{8}-f{4}-f{4}-f{4}-f{12})$/i;
 
+/** True for a UUID, in either case. */
+export const isUuid = (text: string): boolean => UUID.test(text);
+
 /** Parses a JSON body, refusing what is none and what names a key twice. */
 export const parseJson = (text: string): { ok: true; value: unknown } | { ok: false; problem: Problem } => {
   let value: unknown;
@@ -85,7 +88,7 @@ export const readInstance = (
     if (key === "features" || key === also) continue;
     const value = item[key];
     if (key === "request_id") {
-      if (typeof value === "string" && UUID.test(value)) requestId = value.toLowerCase();
+      if (typeof value === "string" && isUuid(value)) requestId = value.toLowerCase();
       else add(key, "expected a UUID");
     } else if (key === "event_time") {
       if (!replay) add(key, "accepted only under clock: replay");

@@ -9,7 +9,7 @@ import type {
   ServingModel,
   WallTime,
 } from "../ports-serving.ts";
-import { addRow, joinBatches, oldestMs, openBatch } from "./batch.ts";
+import { addRow, featuresOf, joinBatches, oldestMs, openBatch } from "./batch.ts";
 import type { Batch } from "./batch.ts";
 import type { EventRows, RowBlock } from "./event-rows.ts";
 import { isProbability, renderAll } from "./event-rows.ts";
@@ -117,7 +117,7 @@ export const createShadow = (
   const asRead = (candidate: ServingModel, batch: Batch): Batch => {
     if (candidate.encodingDigest === batch.model.encodingDigest) return batch;
     const own = openBatch(candidate, batch.n);
-    batch.features.forEach((features, index) => {
+    featuresOf(batch).forEach((features, index) => {
       addRow(own, features, batch.requestIds[index] ?? "", batch.eventMs[index] ?? 0);
     });
     return own;
