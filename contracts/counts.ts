@@ -19,6 +19,11 @@ export interface FeatureHistogram {
   readonly histogram: Histogram;
 }
 
+/** The same as counts by code, 256 of them: what a day of windows is judged by, without a pair made for each bin. */
+export interface FeatureCounts extends Omit<FeatureHistogram, "histogram"> {
+  readonly counts: Float64Array;
+}
+
 export interface ScoreHistogram {
   readonly version: string;
   readonly role: Role;

@@ -16,6 +16,8 @@ export type Parameters = Readonly<Record<string, string | number | readonly stri
 /** What the stores need of the ClickHouse adapter. */
 export interface Engine {
   query(name: string, parameters: Parameters): Promise<unknown[]>;
+  /** The answer as the engine wrote it in `format`. */
+  bytes(name: string, parameters: Parameters, format: string): Promise<Buffer>;
   insert(table: string, rows: readonly object[], by: { token: string }): Promise<void>;
 }
 

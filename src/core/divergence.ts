@@ -3,8 +3,10 @@
 import { MISSING } from "../../contracts/encoding.ts";
 import type { ContinuousEncoding, FeatureEncoding, OrdinalEncoding } from "../../contracts/encoding.ts";
 import { chiSquareQuantile, chiSquareSf, kolmogorovSf } from "./distributions.ts";
-import { CODES, positionsOf, totalOf } from "./histogram.ts";
+import { CODES, totalOf } from "./histogram.ts";
 import type { Counts } from "./histogram.ts";
+import { axisOf, CELLS, equalCells, rowsByCell } from "./reference-facts.ts";
+import type { Axis, EqualCells } from "./reference-facts.ts";
 
 /** One distance: `value` and `p` are null where they do not exist; `at_least` marks a value that is a lower bound. */
 export type Divergence = {
@@ -22,7 +24,7 @@ const PSI_ROWS_MIN = 100;
 /** Each cell of a χ² kind of statistic must expect this many rows in the smaller sample. */
 const EXPECTED_MIN = 5;
 
-type Cells = { reference: Float64Array; current: Float64Array; length: number };
+type Cells = { reference: ArrayLike<number>; current: ArrayLike<number>; length: number };
 
 const measured = (value: number, p: number | null, nReference: number, nCurrent: number): Divergence => ({
   value,
@@ -46,15 +48,26 @@ const withheld = (
  * one cell, all high overflow another, missing a third; categories stand as they are. p is the larger of the PSI's own null
  * (`psiNullQuantile`) and the χ² test's on the same cells: both are asymptotic, and the larger is bolder than neither.
  */
-export function psi10(encoding: FeatureEncoding, reference: Counts, current: Counts): Divergence {
+export function psi10(
+  encoding: FeatureEncoding,
+  reference: Counts,
+  current: Counts,
+  known: EqualCells | null = null,
+): Divergence {
   if (encoding.kind !== "continuous") return psiOfCells({ reference, current, length: CODES });
-  return psiOfCells(groupCells(reference, current, 8, encoding.edges.length, true));
+  return psiOfCells(cellsOf(known ?? equalCells(reference, 8, encoding.edges.length, true), current));
 }
 
 /** `score_psi_10`: the same over score bins, which have neither overflow nor missing. */
 export function scorePsi10(reference: Counts, current: Counts): Divergence {
-  return psiOfCells(groupCells(reference, current, 0, reference.length, false));
+  return psiOfCells(cellsOf(equalCells(reference, 0, reference.length, false), current));
 }
+
+const cellsOf = ({ cellOf, reference }: EqualCells, current: Counts): Cells => ({
+  reference,
+  current: rowsByCell(cellOf, current),
+  length: CELLS,
+});
 
 /** The q-quantile of PSI when nothing moved: (1/n_ref + 1/n_cur)·χ²_{B−1}, B = cells compared. */
 export function psiNullQuantile(q: number, nReference: number, nCurrent: number, cells: number): number {
@@ -106,65 +119,44 @@ function chiSquareOf(cells: Cells, nReference: number, nCurrent: number): number
   return sum / (nReference * nCurrent);
 }
 
-/** Groups `bins` inner bins from code `first` by reference mass: a bin goes where the middle of its mass lies, so none is split. */
-function groupCells(
-  reference: Counts,
-  current: Counts,
-  first: number,
-  bins: number,
-  withEnds: boolean,
-): Cells {
-  const before = new Float64Array(13);
-  const after = new Float64Array(13);
-  const cells = { reference: before, current: after, length: 13 };
-  const put = (cell: number, code: number): void => {
-    before[cell] = (before[cell] ?? 0) + (reference[code] ?? 0);
-    after[cell] = (after[cell] ?? 0) + (current[code] ?? 0);
-  };
-  let mass = 0;
-  for (let code = first; code < first + bins; code++) mass += reference[code] ?? 0;
-  let below = 0;
-  for (let code = first; code < first + bins; code++) {
-    const here = reference[code] ?? 0;
-    put(mass === 0 ? 0 : Math.min(9, Math.floor((10 * (below + here / 2)) / mass)), code);
-    below += here;
-  }
-  if (!withEnds) return cells;
-  for (let code = 0; code < first; code++) put(10, code);
-  for (let code = first + bins; code < first + bins + 8; code++) put(11, code);
-  put(12, MISSING);
-  return cells;
-}
-
 /**
  * Drops cells empty on both sides, then pools from the smallest up until each expects ≥ 5 rows in the smaller sample. The
  * order depends on the two samples' sum only, which keeps the test's null intact.
  */
 function pool(cells: Cells, nReference: number, nCurrent: number): Cells {
-  // One number a cell, its rows first and its place second: a typed array sorts these without a comparison function.
-  const keys = new Float64Array(cells.length);
-  let filled = 0;
+  const order = smallestFirst(cells);
+  const needed = (EXPECTED_MIN * (nReference + nCurrent)) / Math.min(nReference, nCurrent);
+  const reference: number[] = [];
+  const current: number[] = [];
+  let [r, c] = [0, 0];
+  for (let rank = 0; rank < order.length; rank++) {
+    const i = (order[rank] ?? 0) % cells.length;
+    r += cells.reference[i] ?? 0;
+    c += cells.current[i] ?? 0;
+    if (r + c < needed && rank + 1 < order.length) continue;
+    reference.push(r);
+    current.push(c);
+    [r, c] = [0, 0];
+  }
+  return { reference, current, length: reference.length };
+}
+
+/** Places of the filled cells by their rows: one number a cell, its rows first and its place second, needs no comparison function. */
+function smallestFirst(cells: Cells): ArrayLike<number> {
+  const keys: number[] = [];
   for (let i = 0; i < cells.length; i++) {
     const rows = (cells.reference[i] ?? 0) + (cells.current[i] ?? 0);
-    if (rows > 0) keys[filled++] = rows * cells.length + i;
+    if (rows > 0) keys.push(rows * cells.length + i);
   }
-  const order = keys.subarray(0, filled).sort();
-  const needed = (EXPECTED_MIN * (nReference + nCurrent)) / Math.min(nReference, nCurrent);
-  const pooled = {
-    reference: new Float64Array(filled),
-    current: new Float64Array(filled),
-    length: 0,
-  };
-  let open = false;
-  for (let rank = 0; rank < filled; rank++) {
-    const i = (order[rank] ?? 0) % cells.length;
-    if (!open) pooled.length++;
-    const cell: number = pooled.length - 1;
-    pooled.reference[cell] = (pooled.reference[cell] ?? 0) + (cells.reference[i] ?? 0);
-    pooled.current[cell] = (pooled.current[cell] ?? 0) + (cells.current[i] ?? 0);
-    open = (pooled.reference[cell] ?? 0) + (pooled.current[cell] ?? 0) < needed;
+  if (keys.length > 2 * CELLS) return Float64Array.from(keys).sort();
+  // The few cells of PSI by insertion: a typed array for each of a day's features costs more than its sorting.
+  for (let i = 1; i < keys.length; i++) {
+    const key = keys[i] ?? NaN;
+    let place = i;
+    for (; place > 0 && (keys[place - 1] ?? NaN) > key; place--) keys[place] = keys[place - 1] ?? NaN;
+    keys[place] = key;
   }
-  return pooled;
+  return keys;
 }
 
 /**
@@ -175,9 +167,10 @@ export function ksD(
   encoding: ContinuousEncoding | OrdinalEncoding,
   reference: Counts,
   current: Counts,
+  known: Axis | null = null,
 ): Divergence {
   const codes = encoding.kind === "continuous" ? encoding.edges.length + 16 : encoding.values.length;
-  return ksOfCells(reference, current, codes);
+  return ksOfCells(reference, current, codes, known?.rows);
 }
 
 /** `score_ks_d`: the same over score bins. */
@@ -185,8 +178,12 @@ export function scoreKsD(reference: Counts, current: Counts): Divergence {
   return ksOfCells(reference, current, reference.length);
 }
 
-function ksOfCells(reference: Counts, current: Counts, length: number): Divergence {
-  const nReference = sumOf(reference, length);
+function ksOfCells(
+  reference: Counts,
+  current: Counts,
+  length: number,
+  nReference = sumOf(reference, length),
+): Divergence {
   const nCurrent = sumOf(current, length);
   if (nReference === 0 || nCurrent === 0) return withheld("insufficient", "no values", nReference, nCurrent);
   let r = 0;
@@ -195,7 +192,8 @@ function ksOfCells(reference: Counts, current: Counts, length: number): Divergen
   for (let i = 0; i < length; i++) {
     r += reference[i] ?? NaN;
     c += current[i] ?? NaN;
-    widest = Math.max(widest, Math.abs(r * nCurrent - c * nReference));
+    const apart = Math.abs(r * nCurrent - c * nReference);
+    if (apart > widest) widest = apart;
   }
   const d = widest / (nReference * nCurrent);
   const p = kolmogorovSf(d * Math.sqrt((nReference * nCurrent) / (nReference + nCurrent)));
@@ -221,21 +219,18 @@ export function w1OverRefstd(
   encoding: ContinuousEncoding | OrdinalEncoding,
   reference: Counts,
   current: Counts,
+  known: Axis | null = null,
 ): Divergence {
-  const positions = encoding.kind === "continuous" ? positionsOf(encoding) : encoding.values;
-  const order = encoding.kind === "continuous" ? null : ascending(encoding.values);
-  const length = positions.length;
-  const nReference = sumOf(reference, length);
+  const { codes, steps, shares, rows: nReference } = known ?? axisOf(encoding, reference);
+  const length = codes.length;
   const nCurrent = sumOf(current, length);
   if (nReference === 0 || nCurrent === 0) return withheld("insufficient", "no values", nReference, nCurrent);
   if (!(encoding.sd > 0)) return withheld("degenerate", "reference does not vary", nReference, nCurrent);
   let apart = 0;
   let gap = 0;
   for (let i = 0; i + 1 < length; i++) {
-    const code = order?.[i] ?? i;
-    const next = order?.[i + 1] ?? i + 1;
-    gap += (reference[code] ?? NaN) / nReference - (current[code] ?? NaN) / nCurrent;
-    apart += Math.abs(gap) * ((positions[next] ?? NaN) - (positions[code] ?? NaN));
+    gap += (shares[i] ?? NaN) - (current[codes[i] ?? 0] ?? NaN) / nCurrent;
+    apart += Math.abs(gap) * (steps[i] ?? NaN);
   }
   const overflow = encoding.kind === "continuous" && holdsOverflow(encoding, reference, current);
   const result = measured(apart / encoding.sd, null, nReference, nCurrent);
@@ -249,10 +244,6 @@ function holdsOverflow(encoding: ContinuousEncoding, reference: Counts, current:
     if ((reference[above + k] ?? 0) + (current[above + k] ?? 0) > 0) return true;
   }
   return false;
-}
-
-function ascending(values: readonly number[]): number[] {
-  return values.map((_, i) => i).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0));
 }
 
 /** Distances of two share vectors (k/n, no smoothing), over all codes, missing included. */
@@ -286,7 +277,7 @@ function relative(share: number, middle: number): number {
   return share === 0 ? 0 : share * Math.log(share / middle);
 }
 
-function sumOf(counts: Float64Array, length: number): number {
+function sumOf(counts: ArrayLike<number>, length: number): number {
   let sum = 0;
   for (let i = 0; i < length; i++) sum += counts[i] ?? NaN;
   return sum;

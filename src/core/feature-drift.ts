@@ -9,6 +9,7 @@ import type { Divergence } from "./divergence.ts";
 import { twoProportion } from "./distributions.ts";
 import { areCounts, totalOf } from "./histogram.ts";
 import type { Counts } from "./histogram.ts";
+import { referenceFacts, type ReferenceFacts } from "./reference-facts.ts";
 import { ksAndW1Exact } from "./samples.ts";
 
 /**
@@ -21,6 +22,8 @@ export type FeatureEvidence = {
   current: Counts | null;
   samples?: { reference: Float64Array; current: Float64Array };
   exact?: { ks: { d: number; p: number } | null; w1OverRefstd: number | null };
+  /** What is known of `reference` already, where many windows are held against it. */
+  facts?: ReferenceFacts;
 };
 
 /** A measurement before the window as a whole is judged. `band` null: shown, not judged. `withheld`: why there is no verdict. */
@@ -64,14 +67,15 @@ export function featureFindings(
   profile: DriftProfile,
 ): Finding[] {
   const { encoding, reference, current } = feature;
-  const fault = faultOf(feature);
-  if (fault !== null || reference === null || current === null) {
+  const facts = reference === null ? null : (feature.facts ?? referenceFacts(encoding, reference));
+  const fault = faultOf(feature, facts);
+  if (fault !== null || facts === null || reference === null || current === null) {
     const statistic = profile.features.find((rule) => rule.kinds.includes(encoding.kind))?.statistic;
     const reason = fault ?? { status: "broken" as const, reason: "no counts" };
     const band = profile.features[0] ?? profile.one_valued;
     return [blank(encoding.feature, statistic ?? "psi_10", band, reason)];
   }
-  const sides = { ...feature, reference, current };
+  const sides = { ...feature, facts, reference, current };
   const cycle = partialCycle([encoding], windowMs);
   const rule = judgeOf(sides, profile);
   const reported = profile.report.filter(
@@ -83,11 +87,11 @@ export function featureFindings(
   });
 }
 
-type Sides = FeatureEvidence & { reference: Counts; current: Counts };
+type Sides = FeatureEvidence & { facts: ReferenceFacts; reference: Counts; current: Counts };
 
 function judgeOf(sides: Sides, profile: DriftProfile): { statistic: FeatureStatistic; band: Band } {
-  if (isOneValued(sides.reference)) return { statistic: "z_two_proportion", band: profile.one_valued };
-  const rows = totalOf(sides.reference);
+  if (sides.facts.isOneValued) return { statistic: "z_two_proportion", band: profile.one_valued };
+  const { rows } = sides.facts;
   const distinct = profile.features.some((rule) => rule.distinct_max !== undefined) ? distinctOf(sides) : 0;
   const rule = profile.features.find(
     (r) =>
@@ -127,7 +131,7 @@ function finding(sides: Sides, statistic: FeatureStatistic, band: Band | null, r
 }
 
 const STATISTICS: Record<FeatureStatistic, (sides: Sides) => Divergence> = {
-  psi_10: (s) => psi10(s.encoding, s.reference, s.current),
+  psi_10: (s) => psi10(s.encoding, s.reference, s.current, s.facts.cells),
   ks_d: (s) => kolmogorov(s),
   ks_p: (s) => {
     const measure = kolmogorov(s);
@@ -154,14 +158,14 @@ const EMPTY = { value: null, p: null, atLeast: false, nReference: 0, nCurrent: 0
 
 function kolmogorov(s: Sides): Divergence {
   if (s.encoding.kind === "nominal") return unordered(s);
-  const binned = ksD(s.encoding, s.reference, s.current);
+  const binned = ksD(s.encoding, s.reference, s.current, s.facts.axis);
   const exact = s.exact === undefined ? exactOf(s)?.ks : s.exact.ks;
   return exact === null || exact === undefined ? binned : { ...binned, value: exact.d, p: exact.p };
 }
 
 function wasserstein(s: Sides): Divergence {
   if (s.encoding.kind === "nominal") return unordered(s);
-  const binned = w1OverRefstd(s.encoding, s.reference, s.current);
+  const binned = w1OverRefstd(s.encoding, s.reference, s.current, s.facts.axis);
   const exact = (s.exact ?? exactOf(s))?.w1OverRefstd ?? null;
   return exact === null ? binned : { ...binned, value: exact, atLeast: false };
 }
@@ -197,12 +201,6 @@ function differs(s: Sides): Divergence {
   return { value, p: test.p, nReference, nCurrent, state: "measured", atLeast: false, reason: "" };
 }
 
-function isOneValued(reference: Counts): boolean {
-  let codes = 0;
-  for (let code = 0; code < MISSING; code++) if ((reference[code] ?? 0) > 0) codes++;
-  return codes === 1 || (codes === 0 && (reference[MISSING] ?? 0) > 0);
-}
-
 function distinctOf(s: Sides): number {
   let codes = 0;
   for (let code = 0; code < MISSING; code++)
@@ -217,18 +215,15 @@ function applies(statistic: FeatureStatistic, kind: FeatureEncoding["kind"]): bo
 }
 
 /** Why the evidence cannot be measured at all: unread, not counts, or rows in codes the encoding does not have. */
-function faultOf({ encoding, reference, current }: FeatureEvidence): Finding["withheld"] {
+function faultOf(
+  { encoding, reference, current }: FeatureEvidence,
+  facts: ReferenceFacts | null,
+): Finding["withheld"] {
   if (current === null) return { status: "broken", reason: "the window could not be read" };
-  if (reference === null || totalOf(reference) === 0)
+  if (reference === null || facts === null || facts.rows === 0)
     return { status: "insufficient", reason: "no reference" };
-  if (!areCounts(reference) || !areCounts(current))
-    return { status: "broken", reason: "counts are not counts" };
-  if (encoding.kind === "continuous") {
-    const { low, high, sd, means, edges } = encoding;
-    const finite = Number.isFinite(low) && Number.isFinite(high) && Number.isFinite(sd);
-    if (!finite || means.length !== edges.length || !means.every(Number.isFinite))
-      return { status: "broken", reason: "the encoding is not sound" };
-  }
+  if (!facts.isSound || !areCounts(current)) return { status: "broken", reason: "counts are not counts" };
+  if (!facts.isEncodingSound) return { status: "broken", reason: "the encoding is not sound" };
   const codes = encoding.kind === "continuous" ? encoding.edges.length + 16 : encoding.values.length;
   for (let code = codes; code < MISSING; code++) {
     if (code === OTHER && encoding.kind === "nominal") continue;

@@ -2,7 +2,7 @@
 // trust score, and labelled counts into realised metrics. Pure; what is absent stays absent.
 import type {
   Bucketed,
-  FeatureHistogram,
+  FeatureCounts,
   Histogram,
   LabelledCounts,
   PerformanceRow,
@@ -14,6 +14,8 @@ import type { Encoding } from "../../contracts/encoding.ts";
 import type { Reference } from "../../contracts/bundle.ts";
 import { ALL, BRIER_SCALE, LOG_LOSS_SCALE, type Snapshot } from "../../contracts/snapshot.ts";
 import { judgeWindow } from "./drift.ts";
+import type { FeatureEvidence } from "./feature-drift.ts";
+import { referenceFacts, type ReferenceFacts } from "./reference-facts.ts";
 import { estimateFromScores, estimateValidity, maturedCalibration } from "./estimation.ts";
 import {
   addCounts,
@@ -50,13 +52,15 @@ export const countsOf = (histogram: Histogram | undefined, size: number): Counts
 /** A reference as counts, worked out once for all windows held against it. */
 export interface ReferenceCounts {
   /** In the encoding's order. */
-  readonly features: readonly Counts[];
+  readonly features: readonly ReferenceFacts[];
   readonly scores: Counts;
 }
 
 /** Counts of a reference on its encoding. */
 export const referenceCounts = (encoding: Encoding, reference: Reference): ReferenceCounts => ({
-  features: encoding.features.map(({ feature }) => fromSparse(reference.features[feature] ?? [])),
+  features: encoding.features.map((feature) =>
+    referenceFacts(feature, fromSparse(reference.features[feature.feature] ?? [])),
+  ),
   scores: referenceScores(reference),
 });
 
@@ -91,7 +95,7 @@ export interface WindowMeasurement {
   readonly counted: ReferenceCounts;
   readonly profile: DriftProfile;
   readonly segments: readonly string[];
-  readonly features: readonly Bucketed<FeatureHistogram>[];
+  readonly features: readonly Bucketed<FeatureCounts>[];
   readonly scores: readonly Bucketed<ScoreHistogram>[];
   /** Importance shares of the version and of the one it followed; absent for the first and for models made elsewhere. */
   readonly importance?: { readonly previous: Shares; readonly current: Shares };
@@ -102,22 +106,24 @@ export interface WindowMeasurement {
 /** Drift rows of one production snapshot against its own version's reference. */
 export const driftOf = (by: WindowMeasurement): DriftRow[] => {
   const startMs = Date.parse(by.snapshot.window_start);
-  const current = (position: number): Counts | null => {
-    const found = by.features.find(
-      (f) =>
-        f.windowStartMs === startMs &&
-        f.position === position &&
-        f.version === by.snapshot.version &&
-        f.role === by.snapshot.role,
-    );
-    if (found === undefined) return emptyCounts();
-    return found.encoding === by.encodingDigest ? countsOf(found.histogram, 256) : null;
-  };
-  const evidence = by.encoding.features.map((encoding, i) => ({
-    encoding,
-    reference: by.counted.features[i] ?? emptyCounts(),
-    current: current(i + 1),
-  }));
+  const own = new Map<number, Bucketed<FeatureCounts>>();
+  for (const row of by.features) {
+    const isOwn =
+      row.windowStartMs === startMs && row.version === by.snapshot.version && row.role === by.snapshot.role;
+    if (isOwn && !own.has(row.position)) own.set(row.position, row);
+  }
+  const evidence = by.encoding.features.map((encoding, i): FeatureEvidence & { reference: Counts } => {
+    const found = own.get(i + 1);
+    const isReadable = found === undefined || found.encoding === by.encodingDigest;
+    const current = isReadable ? (found?.counts ?? emptyCounts()) : null;
+    const facts = by.counted.features[i];
+    return {
+      encoding,
+      reference: facts?.counts ?? emptyCounts(),
+      current,
+      ...(facts === undefined ? {} : { facts }),
+    };
+  });
   const earlier = by.history.filter((h) => h.windowStartMs < startMs);
   const slots = earlier.filter((h) => (startMs - h.windowStartMs) % (7 * DAY_MS) === 0);
   return judgeWindow({

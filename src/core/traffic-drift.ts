@@ -81,28 +81,40 @@ export function volumeBaseline(history: {
 }
 
 /** Missing, unseen and out-of-range rates of one feature, as its kind has them. */
-function featureQuality({ encoding, reference, current }: FeatureEvidence, profile: DriftProfile): Finding[] {
-  if (reference === null || current === null || !areCounts(reference) || !areCounts(current)) return [];
-  const whole = (counts: Counts): Share => ({ k: counts[MISSING] ?? 0, n: totalOf(counts) });
-  const valued = (counts: Counts, k: number): Share => ({ k, n: totalOf(counts) - (counts[MISSING] ?? 0) });
+function featureQuality(
+  { encoding, reference, current, facts }: FeatureEvidence,
+  profile: DriftProfile,
+): Finding[] {
+  if (reference === null || current === null || !areCounts(current)) return [];
+  if (!(facts?.isSound ?? areCounts(reference))) return [];
+  const before = { counts: reference, rows: facts?.rows ?? totalOf(reference) };
+  const now = { counts: current, rows: totalOf(current) };
   const rates: [keyof DriftProfile["quality"], Share, Share][] = [
-    ["missing_rate", whole(reference), whole(current)],
+    ["missing_rate", missing(before), missing(now)],
   ];
   if (encoding.kind === "nominal") {
-    const unseen = (counts: Counts): Share => valued(counts, counts[OTHER] ?? 0);
-    rates.push(["unseen_rate", unseen(reference), unseen(current)]);
+    const unseen = (side: Side): Share => valued(side, side.counts[OTHER] ?? 0);
+    rates.push(["unseen_rate", unseen(before), unseen(now)]);
   }
   if (encoding.kind === "continuous") {
-    const outside = (counts: Counts): Share => {
-      let k = 0;
-      for (let level = 0; level < 8; level++)
-        k += (counts[level] ?? 0) + (counts[8 + encoding.edges.length + level] ?? 0);
-      return valued(counts, k);
-    };
-    rates.push(["out_of_range_rate", outside(reference), outside(current)]);
+    const above = 8 + encoding.edges.length;
+    const outside = (side: Side): Share => valued(side, outsideOf(side.counts, above));
+    rates.push(["out_of_range_rate", outside(before), outside(now)]);
   }
   return rates.map(([statistic, r, c]) => rateFinding(encoding.feature, statistic, r, c, profile));
 }
+
+type Side = { counts: Counts; rows: number };
+
+const missing = ({ counts, rows }: Side): Share => ({ k: counts[MISSING] ?? 0, n: rows });
+
+const valued = ({ counts, rows }: Side, k: number): Share => ({ k, n: rows - (counts[MISSING] ?? 0) });
+
+const outsideOf = (counts: Counts, above: number): number => {
+  let k = 0;
+  for (let level = 0; level < 8; level++) k += (counts[level] ?? 0) + (counts[above + level] ?? 0);
+  return k;
+};
 
 function invalidity({ invalid, profile }: TrafficEvidence): Finding[] {
   return invalid === undefined

@@ -177,6 +177,53 @@ describe("sums", () => {
   });
 });
 
+describe("counts", () => {
+  it("come out of their packing as they were written, whatever their size, and one that is torn leaves the others alone", async () => {
+    const histograms: [number[], number[]][] = [
+      [
+        [8, 9, 10],
+        [0, 255, 3],
+      ],
+      [
+        [3, 8, 9, 255],
+        [1, 256, 65_535, 7],
+      ],
+      [
+        [0, 1],
+        [65_536, 2 ** 40 + 77],
+      ],
+      [[], []],
+      [[255], [9]],
+      [[4, 5], [1]],
+      [
+        [7, 6],
+        [1, 2],
+      ],
+    ];
+    const window = `'${MODEL}', '1.0.0', 'production', '5m', toDateTime64(${START / 1000}, 3, 'UTC'), 1`;
+    const rows = histograms.map(
+      ([codes, counts], at) => `(${window}, 'all', ${at + 1}, 'f', 'e', [${codes}], [${counts}])`,
+    );
+    await house.stack.sql(`INSERT INTO feature_histograms VALUES ${rows.join(", ")}`);
+    await house.stack.sql(
+      `INSERT INTO snapshots (model, version, role, window_size, window_start, revision) VALUES (${window})`,
+    );
+    const span = { startMs: START, endMs: START + HOUR };
+    const found = await house.stores.snapshots.counts({ model: MODEL, size: "5m", span });
+    expect(found.map(({ position }) => position)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    found.forEach(({ counts, windowStartMs, version, role, encoding }, at) => {
+      expect({ windowStartMs, version, role, encoding }).toEqual({
+        ...{ windowStartMs: START, version: "1.0.0", role: "production", encoding: "e" },
+      });
+      const [codes = [], rows = []] = histograms[at] ?? [];
+      const written = new Float64Array(256);
+      codes.forEach((code, i) => (written[code] = rows[i] ?? NaN));
+      if (codes.length === rows.length) expect(counts).toEqual(written);
+      else expect(counts.every(Number.isNaN)).toBe(true);
+    });
+  });
+});
+
 describe("holes", () => {
   it("a missing sequence number flags the window until the row comes", async () => {
     const facts = house.traffic({ fromMs: START, hours: 18, perHour: 2 });
@@ -205,6 +252,7 @@ describe("half-way", () => {
     const engine = {
       query: (name: string, parameters: Parameters<typeof house.stack.clickhouse.query>[1]) =>
         house.stack.clickhouse.query(name, parameters),
+      bytes: house.stack.clickhouse.bytes,
       insert: (table: string, rows: readonly object[], by: { token: string }) =>
         table === "snapshots"
           ? Promise.reject(new Error("the engine is gone"))
