@@ -1,7 +1,7 @@
 // Stage: train. Fits, calibrates, evaluates and publishes one bundle, from a frozen dataset or from labelled production windows; the
 // two differ only in where rows come from. Idempotent by what it learns from: same rows, parameters and seed give the same model
 // bytes. It never looks at the test rows before the end, and a version once published never changes.
-import type { BundleMetadata, Metrics } from "../../contracts/bundle.ts";
+import type { BundleMetadata, Feed, Metrics, Positive } from "../../contracts/bundle.ts";
 import type { Encoding } from "../../contracts/encoding.ts";
 import type { FeatureContract } from "../../contracts/feature-contract.ts";
 import { OVERFLOW } from "../../contracts/encoding.ts";
@@ -28,7 +28,8 @@ export interface PublishesBundles {
   }): Promise<string>;
 }
 
-export interface TrainJob {
+/** Rows to learn from and where they come from; who learns is another matter. */
+export interface RowsToLearn {
   readonly contract: FeatureContract;
   readonly contractDigest: string;
   readonly encoding: Encoding;
@@ -37,11 +38,8 @@ export interface TrainJob {
   readonly timesMs: Float64Array | null;
   /** Rows from elsewhere to test on; then `matrix` is parted into fit and calibrate only. */
   readonly test: { readonly matrix: TrainingMatrix; readonly dataset: string } | null;
-  readonly family: Family;
-  readonly parameters: TrainingParameters;
   readonly split: "temporal" | "random";
   readonly seed: number;
-  readonly search: number;
   readonly source: BundleMetadata["provenance"]["source"];
   /** Digest of the rows learned from. */
   readonly dataset: string;
@@ -49,6 +47,12 @@ export interface TrainJob {
   /** The training of the ledger this is, if any. */
   readonly trainingId: string | null;
   readonly createdAt: string;
+}
+
+export interface TrainJob extends RowsToLearn {
+  readonly family: Family;
+  readonly parameters: TrainingParameters;
+  readonly search: number;
   readonly crew?: Crew;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -71,15 +75,8 @@ const OVERFLOW_SHARE_MAX = 0.05;
 
 /** Trains and publishes; a refusal is a value with its reason. */
 export const train = async (registry: PublishesBundles, job: TrainJob): Promise<Trained> => {
-  const exhausted = job.source === "production" ? exhaustedFeature(job.encoding, job.matrix) : null;
-  if (exhausted !== null) return { ok: false, refused: "encoding_exhausted", detail: exhausted };
-  const parts = partsOf(job);
-  if (parts.test.rows < TEST_ROWS_MIN || parts.calibrate.rows < TEST_ROWS_MIN)
-    return {
-      ok: false,
-      refused: "too_few_rows",
-      detail: `${job.matrix.rows} rows leave ${parts.test.rows} to test on`,
-    };
+  const parts = partsToLearn(job);
+  if ("refused" in parts) return parts;
   const fitted = fitModel({
     encoding: job.encoding,
     family: job.family,
@@ -93,11 +90,46 @@ export const train = async (registry: PublishesBundles, job: TrainJob): Promise<
     ...(job.onProgress === undefined ? {} : { onProgress: job.onProgress }),
   });
   if ("refused" in fitted) return { ok: false, refused: fitted.refused, detail: fitted.detail };
-  const calibration = predictFitted(fitted.model, parts.calibrate);
+  return publishTrained(registry, job, parts, {
+    family: job.family,
+    parameters: fitted.parameters,
+    calibrator: fitted.model.calibrator.kind,
+    onnx: exportOnnx(fitted.model, job.encoding),
+    feed: { layout: "vector", input: INPUT, values: "raw", batch: null },
+    positive: { output: OUTPUT, index: null },
+    explainer: explainerOf(fitted.model),
+    importance: fitted.importance,
+    calibration: predictFitted(fitted.model, parts.calibrate),
+    test: predictFitted(fitted.model, parts.test),
+  });
+};
+
+/** A model that was made, and what it says about the rows it had not seen. */
+export interface MadeModel {
+  readonly family: BundleMetadata["family"];
+  readonly parameters: BundleMetadata["parameters"];
+  readonly calibrator: BundleMetadata["calibrator"];
+  readonly onnx: Uint8Array;
+  readonly feed: Feed;
+  readonly positive: Positive;
+  /** Null for models made elsewhere. */
+  readonly explainer: ReturnType<typeof explainerOf> | null;
+  readonly importance: Readonly<Record<string, number>>;
+  /** Probabilities of the calibration and the test rows. */
+  readonly calibration: Float64Array;
+  readonly test: Float64Array;
+}
+
+/** Freezes the threshold, measures on the test rows and publishes the bundle. */
+export const publishTrained = async (
+  registry: PublishesBundles,
+  job: RowsToLearn,
+  parts: Parts,
+  made: MadeModel,
+): Promise<Trained> => {
+  const { calibration, test: scores } = made;
   const threshold = thresholdOf(job.contract, parts.calibrate.label, calibration);
-  const scores = predictFitted(fitted.model, parts.test);
   const test = metricsOf(parts.test.label, scores, threshold);
-  const onnx = exportOnnx(fitted.model, job.encoding);
   const { name } = job.contract;
   const version = await registry.nextVersion(name, Number(job.contract.version.split(".")[0]));
   const contract = { name, version: job.contract.version, digest: job.contractDigest };
@@ -106,14 +138,14 @@ export const train = async (registry: PublishesBundles, job: TrainJob): Promise<
     v: 1,
     model: name,
     version,
-    family: job.family,
+    family: made.family,
     created_at: job.createdAt,
     seed: job.seed,
     contract,
     encoding_digest: digest,
     threshold,
-    calibrator: fitted.model.calibrator.kind,
-    parameters: fitted.parameters,
+    calibrator: made.calibrator,
+    parameters: made.parameters,
     provenance: {
       source: job.source,
       dataset: job.dataset,
@@ -124,23 +156,23 @@ export const train = async (registry: PublishesBundles, job: TrainJob): Promise<
       parent: job.parent,
       training_id: job.trainingId,
     },
-    model_digest: sha256Hex(onnx),
+    model_digest: sha256Hex(made.onnx),
   };
   const path = await registry.publish({
-    "model.onnx": onnx,
+    "model.onnx": made.onnx,
     "preprocessor.json": pretty({
       v: 1,
       contract: { ...contract, definition: job.contract },
       encoding_digest: digest,
       encoding: job.encoding,
-      feed: { layout: "vector", input: INPUT, values: "raw", batch: null },
-      positive: { output: OUTPUT, index: null },
-      explainer: explainerOf(fitted.model),
+      feed: made.feed,
+      positive: made.positive,
+      ...(made.explainer === null ? {} : { explainer: made.explainer }),
     }),
     "metrics.json": pretty({
       test,
       calibration: metricsOf(parts.calibrate.label, calibration, threshold),
-      importance: fitted.importance,
+      importance: made.importance,
     }),
     "calibration_data.csv": calibrationCsv(parts.calibrate.label, calibration),
     "reference.json": pretty(
@@ -160,21 +192,47 @@ export const train = async (registry: PublishesBundles, job: TrainJob): Promise<
   return { ok: true, model: name, version, path, metrics: { test } };
 };
 
-type Parts = Readonly<Record<"fit" | "stop" | "calibrate" | "test", TrainingMatrix>> & {
+export type Parts = Readonly<Record<"fit" | "stop" | "calibrate" | "test", TrainingMatrix>> & {
+  /** The rows of `fit` and `stop`, ascending. */
+  readonly learned: Uint32Array;
   /** Null where rows have no time, or come from elsewhere. */
   readonly times: Readonly<Record<"calibrate" | "test", Float64Array | null>>;
 };
 
-const partsOf = (job: TrainJob): Parts => {
+/** Parts the rows into disjoint sets, or says why nothing can be learned from them. */
+export const partsToLearn = (job: RowsToLearn): Parts | (Trained & { ok: false }) => {
+  const exhausted = job.source === "production" ? exhaustedFeature(job.encoding, job.matrix) : null;
+  if (exhausted !== null) return { ok: false, refused: "encoding_exhausted", detail: exhausted };
+  if (
+    job.matrix.label.some((label) => label > 1) ||
+    job.test?.matrix.label.some((label) => label > 1) === true
+  )
+    return {
+      ok: false,
+      refused: "unlabelled_rows",
+      detail: "a model is fitted and tested on rows with labels",
+    };
+  const parts = partsOf(job);
+  if (parts.test.rows >= TEST_ROWS_MIN && parts.calibrate.rows >= TEST_ROWS_MIN) return parts;
+  const detail = `${job.matrix.rows} rows leave ${parts.test.rows} to test on`;
+  return { ok: false, refused: "too_few_rows", detail };
+};
+
+const partsOf = (job: RowsToLearn): Parts => {
   const { matrix, test } = job;
   const fractions = test === null ? FRACTIONS : { fit: 0.75, calibrate: 0.25, test: 0 };
   const sets =
     job.split === "random"
       ? randomSplit(matrix.rows, job.seed, fractions)
       : temporalSplit(matrix.rows, job.timesMs, fractions, job.seed);
+  const learned = new Uint32Array(sets.fit.length + sets.stop.length);
+  learned.set(sets.fit);
+  learned.set(sets.stop, sets.fit.length);
+  learned.sort();
   const timesOf = (ids: Uint32Array): Float64Array | null =>
     job.timesMs === null ? null : Float64Array.from(ids, (id) => job.timesMs?.[id] ?? 0);
   return {
+    learned,
     fit: takeRows(matrix, sets.fit),
     stop: takeRows(matrix, sets.stop),
     calibrate: takeRows(matrix, sets.calibrate),
