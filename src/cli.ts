@@ -9,6 +9,7 @@ import { register as contract } from "./commands/contract.ts";
 import { register as data } from "./commands/data.ts";
 import { register as decisions } from "./commands/decisions.ts";
 import { register as demo } from "./commands/demo.ts";
+import { register as doctor } from "./commands/doctor.ts";
 import { register as drift } from "./commands/drift.ts";
 import { register as evaluate } from "./commands/evaluate.ts";
 import { register as governance } from "./commands/governance.ts";
@@ -48,6 +49,7 @@ const COMMANDS = [
   simulate,
   report,
   runStage,
+  doctor,
 ];
 
 const program = new Command("flyball").description("a governor for models in production").exitOverride();
