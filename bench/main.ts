@@ -16,6 +16,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   null: () => import("./null.ts"),
   streams: () => import("./streams.ts"),
   windows: () => import("./windows.ts"),
+  decisions: () => import("./decisions.ts"),
 };
 
 const USAGE = `usage: npm run bench -- NAME [--json FILE] [--minutes N]\nbenches: ${Object.keys(BENCHES).join(", ")}\n`;
