@@ -80,6 +80,8 @@ export const Memory = z.strictObject({
   last_alert_at: z.record(z.string(), z.string()),
   /** Alerts whose condition held at the last decision, sorted; absent in what rules version 1 remembered. */
   standing_alerts: z.array(z.string()).optional(),
+  /** End of the last window at which production was seen degraded; absent in what rules version 1 remembered. */
+  degraded_at: z.string().nullable().optional(),
 });
 export type Memory = z.infer<typeof Memory>;
 

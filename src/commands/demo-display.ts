@@ -1,4 +1,5 @@
 // Door: how the demo shows itself: a few lines redrawn in place on a terminal, one line a week elsewhere; a story at the end. Text only.
+import type { LedgerEvent } from "../../contracts/governance.ts";
 import type { Summary } from "../stages/summary.ts";
 import type { Journal } from "../stages/replay.ts";
 
@@ -104,4 +105,29 @@ export const story = (
     `  dashboard          ${url}/`,
     "",
   ].join("\n");
+};
+
+/** What a ledger event means for the story; null for the book-keeping ones. */
+export const telling = (event: LedgerEvent, reason: string, actor: string): string | null => {
+  switch (event.type) {
+    case "transition":
+      return event.to === "SHADOWING" ||
+        event.to === "PROMOTED" ||
+        event.to === "REJECTED" ||
+        event.to === "ROLLED_BACK"
+        ? `${event.version} ${event.from} → ${event.to}: ${reason}${actor === "policy" ? "" : ` (${actor})`}`
+        : null;
+    case "training_requested":
+      return `training asked for: ${reason}`;
+    case "training_finished":
+      return `training ${event.outcome}: ${event.detail}`;
+    case "quarantined":
+      return `window quarantined (${event.kind}): ${event.detail}`;
+    case "released":
+      return `window released (${event.kind}): ${event.detail}`;
+    case "circuit_opened":
+      return `training circuit opened: ${event.detail}`;
+    default:
+      return null;
+  }
 };

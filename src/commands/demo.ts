@@ -3,7 +3,6 @@
 import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { InvalidArgumentError, type Command } from "commander";
-import type { LedgerEvent } from "../../contracts/governance.ts";
 import type { Stores } from "../wiring.ts";
 
 interface Flags {
@@ -199,14 +198,14 @@ const prepare = async (flags: Flags, say: (text: string) => void) => {
       flights: String(flags.flights),
     });
     const january = await readFrozen(homeOf(), "january", engineUrl);
-    const trials: { version: string; brier: number }[] = [];
+    const versions: string[] = [];
     for (const family of ["logistic-regression", "gradient-boosted-trees"] as const) {
       const trained = await trainOn({
         contract,
         digest,
         frozen: january,
         test: null,
-        family,
+        how: { family },
         split: "temporal",
         seed: 1,
         search: 1,
@@ -217,10 +216,9 @@ const prepare = async (flags: Flags, say: (text: string) => void) => {
       say(
         `trained ${trained.model}@${trained.version}, ${family}: AUC ${show(roc_auc)}, F1 ${show(f1)}, Brier ${show(brier)}`,
       );
-      trials.push({ version: trained.version, brier: brier ?? Number.POSITIVE_INFINITY });
+      versions.push(trained.version);
     }
-    // The same held-out rows judge both, so the smaller Brier score is the better model of January.
-    const first = trials.reduce((best, trial) => (trial.brier < best.brier ? trial : best)).version;
+    const [first = ""] = versions;
     return { contract, first, frozen: await readFrozen(homeOf(), "replay", engineUrl) };
   });
 };
@@ -240,7 +238,7 @@ const run = async (
   const { createHttpClient } = await import("../adapters/http-client.ts");
   const { createReplaySource } = await import("../adapters/replay-source.ts");
   const { replay } = await import("../stages/replay.ts");
-  const { createDisplay } = await import("./demo-display.ts");
+  const { createDisplay, telling } = await import("./demo-display.ts");
   const { stores, api, prepared, signal, say } = by;
   const client = createHttpClient(api);
   const source = createReplaySource(prepared.frozen, prepared.contract, (features, atMs) =>
@@ -316,7 +314,7 @@ const run = async (
   }
 };
 
-/** Tells event time for the first time and promotes January's better model by the explicit bootstrap. */
+/** Tells event time for the first time and promotes the baseline by the explicit bootstrap. */
 const bootstrap = async (
   stores: Stores,
   client: { post(path: string, body: string): Promise<{ status: number; body: string }> },
@@ -338,7 +336,7 @@ const bootstrap = async (
     command: "promote",
     version,
     actor: "demo",
-    reason: "bootstrap: the better of the two on January's held-out flights goes first",
+    reason: "bootstrap: the baseline goes first; whatever follows has to prove itself on trial",
     expiresAt: null,
     generation: null,
     at: now,
@@ -352,39 +350,12 @@ const bootstrap = async (
     if (command?.status === "done") break;
     await patience(until, "the bootstrap was not carried out");
   }
-  say(
-    `bootstrapped ${MODEL}@${version}: the better of the two on the same held-out flights serves; the other waits to shadow`,
-  );
+  say(`bootstrapped ${MODEL}@${version}: the baseline serves; the other waits to shadow`);
 };
 
 const patience = async (until: number, what: string): Promise<void> => {
   if (performance.now() > until) throw new Error(`${what} within 30 s: see the logs`);
   await new Promise((resolve) => setTimeout(resolve, 50));
-};
-
-/** What a ledger event means for the story; null for the book-keeping ones. */
-const telling = (event: LedgerEvent, reason: string, actor: string): string | null => {
-  switch (event.type) {
-    case "transition":
-      return event.to === "SHADOWING" ||
-        event.to === "PROMOTED" ||
-        event.to === "REJECTED" ||
-        event.to === "ROLLED_BACK"
-        ? `${event.version} ${event.from} → ${event.to}: ${reason}${actor === "policy" ? "" : ` (${actor})`}`
-        : null;
-    case "training_requested":
-      return `training asked for: ${reason}`;
-    case "training_finished":
-      return `training ${event.outcome}: ${event.detail}`;
-    case "quarantined":
-      return `window quarantined (${event.kind}): ${event.detail}`;
-    case "released":
-      return `window released (${event.kind}): ${event.detail}`;
-    case "circuit_opened":
-      return `training circuit opened: ${event.detail}`;
-    default:
-      return null;
-  }
 };
 
 const summaryPorts = async (stores: Stores) => {

@@ -46,8 +46,8 @@ export interface Assessment {
 
 const DAY_MS = 86_400_000;
 
-/** Weighs valid inputs (evidence-check.ts comes first). */
-export const assess = (inputs: DecisionInputs): Assessment => {
+/** Weighs valid inputs (evidence-check.ts comes first). `trialSteady`: production is steady only if it was so for the whole trial. */
+export const assess = (inputs: DecisionInputs, by: { readonly trialSteady: boolean }): Assessment => {
   const { evidence, governance, policy } = inputs;
   const before = aboutProduction(inputs.memory, governance);
   const promoted = recordOf(governance, governance.promoted);
@@ -70,7 +70,9 @@ export const assess = (inputs: DecisionInputs): Assessment => {
   const { value, threshold } = catastrophe.finding;
   const reached = value !== null && threshold !== null && reaches(value, threshold);
   const standby = standbyBetter(evidence.standby?.blocks ?? [], policy.watch.better_blocks);
-  const candidate = assessCandidate({ ...inputs, memory: before }, window, degradation.degraded !== true);
+  const degradedAt = degradation.degraded === true ? evidence.window.end : (before.degraded_at ?? null);
+  const steady = degradation.degraded !== true && !(by.trialSteady && troubled(inputs, degradedAt));
+  const candidate = assessCandidate({ ...inputs, memory: before }, window, steady);
   const merit = { failures: candidate?.meritFailures ?? 0, version: candidate?.version ?? null };
   const retraining = judgeRetraining({
     evidence,
@@ -96,6 +98,7 @@ export const assess = (inputs: DecisionInputs): Assessment => {
       merit_version: merit.version,
       harm: harm.memory,
       catastrophe: catastrophe.memory,
+      ...(by.trialSteady ? { degraded_at: degradedAt } : {}),
     },
   };
 };
@@ -108,7 +111,24 @@ export const recordOf = (governance: ModelState, version: string | null): Versio
 const aboutProduction = (memory: Memory, { promoted }: ModelState): Memory =>
   memory.production === promoted
     ? memory
-    : { ...memory, production: promoted, verdicts: [], harm: null, catastrophe: null };
+    : {
+        ...memory,
+        production: promoted,
+        verdicts: [],
+        harm: null,
+        catastrophe: null,
+        ...("degraded_at" in memory ? { degraded_at: null } : {}),
+      };
+
+/**
+ * Was production seen degraded within one performance span before the candidate's trial, or since? A candidate trained because the
+ * world moved keeps differing from production; that production looks well again for a day does not make the difference a fault.
+ */
+const troubled = ({ governance, policy }: DecisionInputs, degradedAt: string | null): boolean => {
+  const trialSince = recordOf(governance, governance.candidate)?.shadowSince ?? null;
+  if (degradedAt === null || trialSince === null) return false;
+  return Date.parse(degradedAt) >= Date.parse(trialSince) - policy.ms.performanceSpan;
+};
 
 const assessCandidate = (
   { evidence, memory, governance, policy }: DecisionInputs,

@@ -13,7 +13,8 @@ export type { DecisionInputs } from "./assess.ts";
 
 /**
  * Version of the rules of this file and all it asks; bumped only by a dated decision (docs/decisions.md), and every older one stays
- * executable. 1: an alert repeats whenever its clock allows. 2: a condition that lasts is told once, then after its reminder.
+ * executable. 1: an alert repeats whenever its clock allows. 2: a condition that lasts is told once, then after its reminder; and
+ * production is steady for a candidate only if it was not degraded from one performance span before the trial on.
  */
 export const RULES_VERSION = 2;
 export type RulesVersion = 1 | 2;
@@ -75,7 +76,7 @@ export const judge = (
 };
 
 const weigh = (inputs: DecisionInputs, rules: RulesVersion): { verdict: Verdict; memory: Memory } => {
-  const at = assess(inputs);
+  const at = assess(inputs, { trialSteady: rules > 1 });
   const signals = signalsOf(inputs, at);
   const context = contextOf(signals);
   const ruling = applyRules(inputs, at, signals, context);

@@ -28,6 +28,7 @@ export interface ReadyPolicy extends Policy {
     readonly shadowMaxAhead: number;
     readonly watch: number;
     readonly watchMax: number;
+    readonly performanceSpan: number;
   };
 }
 
@@ -70,6 +71,7 @@ export const readyPolicy = (policy: Policy): ReadyPolicy => {
       shadowMaxAhead: durationMs(policy.candidate.shadow_max_ahead),
       watch: durationMs(policy.watch.for),
       watchMax: durationMs(policy.watch.at_most),
+      performanceSpan: durationMs(policy.performance.span),
     },
   };
 };

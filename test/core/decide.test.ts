@@ -124,6 +124,29 @@ describe("rejection", () => {
     expect(overdue(18, 112)).toBe("reject_overdue");
   });
 
+  it("may differ once production was degraded within a span before its trial, or since; rules version 1 forgot it by the day", () => {
+    const differing = evidenceOf({ candidate: paired({ delta_abs_p95: 0.2 }) });
+    const delta = (degraded_at: string | null, rules: 1 | 2 = 2) => {
+      const memory = { ...steady(), degraded_at };
+      const inputs = { evidence: differing, memory, governance: governanceOf(), policy };
+      return decide(inputs, rules).decision.gates.find(({ gate }) => gate === "delta")?.result;
+    };
+    // The trial began 20 days ago, the span is 7 days.
+    expect(delta(null)).toBe("fail");
+    expect(delta(daysBefore(27.001))).toBe("fail");
+    expect(delta(daysBefore(27))).toBe("not_evaluated");
+    expect(delta(daysBefore(3))).toBe("not_evaluated");
+    expect(delta(daysBefore(3), 1)).toBe("fail");
+  });
+
+  it("remembers when production was last degraded, and forgets it with the version", () => {
+    const seen = quiet({ performance_span: degraded });
+    expect(seen.memory.degraded_at).toBe(evidenceOf().window.end);
+    expect(quiet({}, { memory: seen.memory }).memory.degraded_at).toBe(evidenceOf().window.end);
+    const other = { ...seen.memory, production: "0.9.0" };
+    expect(quiet({}, { memory: other }).memory.degraded_at).toBeNull();
+  });
+
   it("TC-20 three in a row call a person", () => {
     const memory = { ...steady(), merit_failures: 1, merit_version: "1.1.0", consecutive_rejects: 2 };
     const { decision } = ask({ evidence: evidenceOf({ candidate: bad }), memory });

@@ -46,7 +46,11 @@ const letters = (key: string): Promise<Record<string, unknown>[]> =>
   stack.sql(`SELECT entry_id, reason, n, body FROM dead_letters WHERE stream = '${key}' ORDER BY entry_id`);
 const balance = async (): Promise<Reconciliation> => {
   const progress = createStreamProgress({ redis: { url: stack.redisUrl }, partitions: nextPartition + 1 });
-  const engine = { query: stack.clickhouse.query, insert: () => Promise.reject(new Error("reads only")) };
+  const engine = {
+    query: stack.clickhouse.query,
+    bytes: stack.clickhouse.bytes,
+    insert: () => Promise.reject(new Error("reads only")),
+  };
   const sequences = createReconciliationStore(engine);
   const found = await reconcile({ sequences, progress }, { windowMs: 3_600_000, graceMs: 0 });
   await progress.close();
