@@ -1,5 +1,6 @@
 -- measure-pairs: one shadow version against production on the same requests of one window, as known at as_of, by production
 -- version and scope. Production's own segments slice; both are cut at production's threshold. d = (p_shadow−y)² − (p_production−y)².
+-- One scan: event_id is made of request, role and a shadow's version, so a request has one distinct event of production and one of the shadow.
 -- params: model, version String, start, end, horizon, as_of DateTime64(3), versions Array(String), thresholds Array(Float64), segment_positions Array(UInt16), segment_codes Array(UInt8), segment_names Array(String), lambdas Array(Float64)
 -- caller: src/adapters/outcome-store.ts
 SELECT
@@ -34,48 +35,51 @@ SELECT
 FROM
 (
     SELECT
-        f.version AS production_version,
-        toString(f.status) AS production_status,
-        f.latency_us AS production_latency,
-        s.shadow_status AS shadow_status,
-        s.shadow_latency AS shadow_latency,
-        ifNull(f.probability, 0) AS p,
-        ifNull(s.q, 0) AS q,
+        production_version,
+        production_status,
+        production_latency,
+        shadow_status,
+        shadow_latency,
+        ifNull(f.production_probability, 0) AS p,
+        ifNull(f.shadow_probability, 0) AS q,
         toUInt8(ifNull(l.y, 0)) AS y,
         (production_status = 'ok' AND shadow_status = 'ok') AS is_pair,
         (is_pair AND isNotNull(l.y)) AS is_matured,
         pow(q - y, 2) - pow(p - y, 2) AS d,
-        transform(toString(f.version), {versions:Array(String)}, {thresholds:Array(Float64)}, 0.5) AS t,
+        transform(production_version, {versions:Array(String)}, {thresholds:Array(Float64)}, 0.5) AS t,
         toUInt16(least(999, greatest(0, floor((log(p / (1 - p)) + 14) / 28 * 1000)))) AS bin_p,
         toUInt16(least(999, greatest(0, floor((log(q / (1 - q)) + 14) / 28 * 1000)))) AS bin_q,
-        arrayJoin(
-            arrayConcat(
-                ['all'],
+        arrayJoin(arrayConcat(['all'], segments)) AS scope
+    FROM
+    (
+        SELECT
+            request_id,
+            anyIf(toString(version), role = 'production') AS production_version,
+            anyIf(toString(status), role = 'production') AS production_status,
+            anyIf(probability, role = 'production') AS production_probability,
+            anyIf(latency_us, role = 'production') AS production_latency,
+            anyIf(
                 arrayFilter(
-                    (name, position, code) -> f.codes[position] = code,
+                    (name, position, code) -> codes[position] = code,
                     {segment_names:Array(String)},
                     {segment_positions:Array(UInt16)},
                     {segment_codes:Array(UInt8)}
-                )
-            )
-        ) AS scope
-    FROM facts_in_window(
-        model = {model:String},
-        start = {start:DateTime64(3, 'UTC')},
-        end = {end:DateTime64(3, 'UTC')},
-        horizon = {horizon:DateTime64(3, 'UTC')}
-    ) AS f
-    LEFT JOIN
-    (
-        SELECT request_id, toString(status) AS shadow_status, toNullable(probability) AS q, latency_us AS shadow_latency
+                ),
+                role = 'production'
+            ) AS segments,
+            anyIf(toString(status), role = 'shadow') AS shadow_status,
+            anyIf(probability, role = 'shadow') AS shadow_probability,
+            anyIf(latency_us, role = 'shadow') AS shadow_latency
         FROM facts_in_window(
             model = {model:String},
             start = {start:DateTime64(3, 'UTC')},
             end = {end:DateTime64(3, 'UTC')},
             horizon = {horizon:DateTime64(3, 'UTC')}
         )
-        WHERE role = 'shadow' AND version = {version:String}
-    ) AS s ON f.request_id = s.request_id
+        WHERE (role = 'production' AND status != 'invalid') OR (role = 'shadow' AND version = {version:String})
+        GROUP BY request_id
+        HAVING production_version != ''
+    ) AS f
     LEFT JOIN
     (
         SELECT request_id, toNullable(label) AS y
@@ -85,7 +89,6 @@ FROM
             as_of = {as_of:DateTime64(3, 'UTC')}
         )
     ) AS l ON f.request_id = l.request_id
-    WHERE f.role = 'production' AND f.status != 'invalid'
 )
 GROUP BY production_version, scope
 ORDER BY production_version, scope
