@@ -121,12 +121,11 @@ export const performanceEvidence = (
   production: string | null,
   isOut: (start: string) => boolean,
 ): Pick<Evidence, "performance" | "performance_span"> & { readonly rows: number } => {
-  const kept = windows.filter((one) => one.requests > 0 && !isOut(one.start));
-  const own = kept.filter((one) => one.production === production);
-  const rows = kept.slice(-28).reduce((sum, { confusion }) => sum + total(confusion), 0);
-  const newest = own.at(-1);
+  const counts = (one: MaturedWindow): boolean => one.requests > 0 && !isOut(one.start);
+  const rows = newestOf(windows, 28, counts).reduce((sum, { confusion }) => sum + total(confusion), 0);
+  const span = newestOf(windows, 7, (one) => one.production === production && counts(one));
+  const newest = span.at(-1);
   if (newest === undefined) return { performance: null, performance_span: null, rows };
-  const span = own.slice(-7);
   const summed = span.reduce<Confusion>(
     (sum, { confusion: c }) => ({
       tp: sum.tp + c.tp,
@@ -153,6 +152,20 @@ export const performanceEvidence = (
       realised: realisedOf(summed, BASE),
     },
   };
+};
+
+/** The last `most` windows that count, oldest first; read from the end, because a run of 500 days asks for seven of them 500 times. */
+const newestOf = (
+  windows: readonly MaturedWindow[],
+  most: number,
+  counts: (one: MaturedWindow) => boolean,
+): MaturedWindow[] => {
+  const found: MaturedWindow[] = [];
+  for (let index = windows.length - 1; index >= 0 && found.length < most; index--) {
+    const one = windows[index];
+    if (one !== undefined && counts(one)) found.push(one);
+  }
+  return found.reverse();
 };
 
 const total = ({ tp, fp, fn, tn }: Confusion): number => tp + fp + fn + tn;

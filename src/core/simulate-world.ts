@@ -8,6 +8,7 @@ import type { Block } from "../../contracts/evidence.ts";
 import type { PairedCells } from "../../contracts/snapshot.ts";
 import { judgeWindow } from "./drift.ts";
 import { emptyCounts } from "./histogram.ts";
+import { referenceFacts } from "./reference-facts.ts";
 import { ROW_LAMBDAS } from "./sequential.ts";
 import type { Dice } from "./simulate-dice.ts";
 
@@ -157,20 +158,27 @@ const ENCODINGS: readonly OrdinalEncoding[] = FEATURES.map((feature) => ({
   sd: 2.87,
 }));
 
+/** The reference of every feature and what is known of it: the same in all worlds, so worked out once. */
+const REFERENCE = emptyCounts().fill(REFERENCE_ROWS / CODES, 0, CODES);
+const REFERENCES = ENCODINGS.map((encoding) => ({
+  encoding,
+  reference: REFERENCE,
+  facts: referenceFacts(encoding, REFERENCE),
+}));
+
 /** Draws a day's features and lets the real judge look; `moved` is the share of mass that left the lower half of two of them. */
 export const drawDrift = (
   dice: Dice,
   at: { readonly volume: number; readonly moved: number; readonly weekly: number },
 ): DriftRow[] => {
-  const reference = emptyCounts().fill(REFERENCE_ROWS / CODES, 0, CODES);
   return judgeWindow({
     profile: DRIFT_PROFILES.governance,
     windowMs: DAY_MS,
-    features: ENCODINGS.map((encoding, index) => {
+    features: REFERENCES.map((reference, index) => {
       const moved = index < 2 ? at.moved : index === 2 ? at.weekly : 0;
       const current = emptyCounts();
       dice.split(at.volume, massAfter(moved)).forEach((n, code) => (current[code] = n));
-      return { encoding, reference, current };
+      return { ...reference, current };
     }),
   });
 };

@@ -22,7 +22,7 @@ import {
   type Truth,
 } from "./simulate-ledger.ts";
 import { changeIn, SCENARIOS, type Scenario, type ScenarioName } from "./simulate-scenarios.ts";
-import { drawConfusion, drawDrift, drawPairs } from "./simulate-world.ts";
+import { drawConfusion, drawDrift, drawPairs, type PairedBlock } from "./simulate-world.ts";
 import { isoOf } from "./time.ts";
 import { watchIsOver } from "./watch.ts";
 
@@ -169,7 +169,8 @@ const evidenceOf = (life: Life, model: SimulatedModel, block: number, now: strin
     const n = Math.round(volume * coverage);
     pairs.blocks.push(drawPairs(life.dice, { start, n, edge, clone, days: life.days }));
     const maturedBefore = EPOCH_MS + (block + 1 - world.labelLagBlocks) * DAY_MS;
-    const matured = pairs.blocks.filter((one) => Date.parse(one.block.start) < maturedBefore);
+    const isMatured = (one: PairedBlock): boolean => Date.parse(one.block.start) < maturedBefore;
+    const matured = pairs.blocks.slice(0, pairs.blocks.findLastIndex(isMatured) + 1);
     return pairedEvidence({ ...pairs, blocks: matured }, isOut);
   };
   const matured = life.history.slice(0, Math.max(0, life.history.length - world.labelLagBlocks));
