@@ -80,9 +80,12 @@ export function readStatement(sql: string, settings: Settings = {}): Statement {
 /** `k = 'v', …` for a SETTINGS clause or a SET; names are checked by the caller's parser of requests. */
 export function settingsList(settings: Settings): string {
   return Object.entries(settings)
-    .map(([name, value]) => `${name} = ${sqlString(value)}`)
+    .map(([name, value]) => `${name} = ${READ_AS_NUMBER.test(`${name} ${value}`) ? value : sqlString(value)}`)
     .join(", ");
 }
+
+/** The planner reads these two as numbers from the statement's text and fails on a string; Grafana's row limit is one. */
+const READ_AS_NUMBER = /^(?:limit|offset) \d+$/;
 
 /** A string as a SQL literal. */
 export const sqlString = (value: string): string => `'${value.replace(/\\/g, "\\\\").replace(/'/g, "\\'")}'`;
@@ -125,19 +128,31 @@ function textOf(sql: string, all: readonly Token[], kept: readonly Token[]): str
   return rest === undefined ? head : `${head} ${sql.slice(rest.start, to)}`;
 }
 
-/** The last query of a UNION carries the statement's settings; theirs stand after ours and so win, as on a server. */
+/**
+ * The last query of a UNION carries the statement's settings, which win over ours, as on a server. Ours of the same name are left out:
+ * of two limits the planner would take the first.
+ */
 function withSettings(sql: string, settings: Settings): string {
   if (Object.keys(settings).length === 0) return sql;
   let clause: Token | undefined;
   let previous: Token | undefined;
+  const own = new Set<string>();
   for (const token of sqlTokens(sql)) {
-    if (token.depth === 0 && SET_OPERATORS.has(token.key)) clause = undefined;
+    if (clause !== undefined && token.key === "=" && previous !== undefined) own.add(previous.text);
+    if (token.depth === 0 && SET_OPERATORS.has(token.key)) {
+      clause = undefined;
+      own.clear();
+    }
     const followsName = previous?.key === "AS" || previous?.key === ".";
     if (token.depth === 0 && token.key === "SETTINGS" && !followsName) clause = token;
     previous = token;
   }
-  if (clause !== undefined)
-    return `${sql.slice(0, clause.end)} ${settingsList(settings)},${sql.slice(clause.end)}`;
+  if (clause !== undefined) {
+    const others = settingsList(
+      Object.fromEntries(Object.entries(settings).filter(([name]) => !own.has(name))),
+    );
+    return others === "" ? sql : `${sql.slice(0, clause.end)} ${others},${sql.slice(clause.end)}`;
+  }
   return `${sql} SETTINGS ${settingsList(settings)}`;
 }
 

@@ -14,6 +14,7 @@ export function refuseOutside(
     tableFunctions.map((name) => name.toLowerCase()).filter((name) => !HARMLESS.has(name)),
   );
   const reads = readsTables(tokens);
+  const mayMake = !MAKES_NOTHING.has(tokens[0]?.key ?? "");
   tokens.forEach((token, i) => {
     const next = tokens[i + 1];
     const callable = token.kind === "word" || token.kind === "name";
@@ -22,7 +23,8 @@ export function refuseOutside(
       deny(`${token.text}()`);
     if (token.key === "INTO" && next?.key === "OUTFILE") deny("INTO OUTFILE");
     if (token.key === "FROM" && next?.key === "INFILE") deny("FROM INFILE");
-    if (token.key === "ENGINE" && token.depth === 0) refuseEngine(tokens[next?.key === "=" ? i + 2 : i + 1]);
+    if (mayMake && token.key === "ENGINE" && token.depth === 0)
+      refuseEngine(tokens[next?.key === "=" ? i + 2 : i + 1]);
     if (token.kind === "name" && isPath(token.text)) deny(token.text);
     if (token.kind === "string" && reads.has(i) && isPath(token.text)) deny(`table ${token.text}`);
   });
@@ -52,6 +54,8 @@ const HARMLESS_ENGINES = new Set(
 );
 /** BACKUP and RESTORE write to disks and buckets; ATTACH takes paths. */
 const OUTSIDE_VERBS = new Set(["BACKUP", "RESTORE", "ATTACH"]);
+/** In these `engine` is a column: system.tables has one, and whoever explores a server asks for it. */
+const MAKES_NOTHING = new Set(["SELECT", "WITH", "(", "INSERT"]);
 const CREATE_PREFIXES = new Set(["OR", "REPLACE", "TEMPORARY", "NAMED"]);
 const CREATES_OUTSIDE = new Set(["DICTIONARY", "COLLECTION", "USER", "ROLE"]);
 

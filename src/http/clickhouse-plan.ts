@@ -36,7 +36,8 @@ export function planRequest(request: ClickhouseRequest, rules: PlanRules): Plan 
   switch (statement.kind) {
     case "select": {
       const format = statement.format ?? request.format ?? "TabSeparated";
-      const streams = STREAMABLE.has(format.toLowerCase()) && !request.waitEndOfQuery;
+      const streams =
+        STREAMABLE.has(format.toLowerCase()) && !request.waitEndOfQuery && !readsNewNative(request, format);
       if (streams)
         return {
           format,
@@ -95,6 +96,10 @@ export function planRequest(request: ClickhouseRequest, rules: PlanRules): Plan 
     }
   }
 }
+
+/** Whether the client reads a newer dialect of Native than the engine writes: its blocks are put into it whole. */
+export const readsNewNative = ({ revision }: ClickhouseRequest, format: string | undefined): boolean =>
+  revision > 0 && format?.toLowerCase() === "native";
 
 /** Formats whose chunks may simply follow one another: no head, no foot, nothing between rows. */
 const STREAMABLE = new Set(

@@ -14,6 +14,8 @@ export type ClickhouseRequest = {
   readonly queryId: string | undefined;
   /** The format for statements that name none: URL first, header next. */
   readonly format: string | undefined;
+  /** Which dialect of the Native format the client reads; 0: the oldest. */
+  readonly revision: number;
   readonly settings: Readonly<Record<string, string>>;
   readonly parameters: Readonly<Record<string, string>>;
   readonly waitEndOfQuery: boolean;
@@ -53,6 +55,7 @@ export async function readRequest(
     database: own.get("database") ?? headerOf(request, "x-clickhouse-database"),
     queryId: own.get("query_id"),
     format: own.get("default_format") ?? headerOf(request, "x-clickhouse-format"),
+    revision: Number(own.get("client_protocol_version") ?? 0) || 0,
     settings,
     parameters,
     waitEndOfQuery: isOn(own.get("wait_end_of_query")),
@@ -75,14 +78,14 @@ export function authenticate(request: IncomingMessage, url: URL, expected: Crede
 
 /** Read by this gateway; everything else in the URL is a setting. */
 const OWN = new Set(
-  "query database query_id default_format wait_end_of_query enable_http_compression compress decompress session_id".split(
+  "query database query_id default_format wait_end_of_query enable_http_compression compress decompress session_id client_protocol_version".split(
     " ",
   ),
 );
 /** Settings about the server's own HTTP transport: without meaning here, and refused by an engine without one. */
 const TRANSPORT = new Set(
   (
-    "user password quota_key session_timeout session_check role buffer_size stacktrace client_protocol_version " +
+    "user password quota_key session_timeout session_check role buffer_size stacktrace " +
     "send_progress_in_http_headers http_headers_progress_interval_ms http_zlib_compression_level " +
     "http_response_buffer_size http_response_headers http_write_exception_in_output_format add_http_cors_header " +
     "cancel_http_readonly_queries_on_client_close http_native_compression_disable_checksumming_on_decompress"

@@ -8,8 +8,9 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Writable } from "node:stream";
 import { createGzip } from "node:zlib";
 import type { EngineAnswer, EngineCounts, SqlEngine } from "../core/sql-engine.ts";
+import { nativeFor, UnknownNativeType } from "../core/native-blocks.ts";
 import { errorAnswer, refuse } from "./clickhouse-errors.ts";
-import { planRequest } from "./clickhouse-plan.ts";
+import { planRequest, readsNewNative } from "./clickhouse-plan.ts";
 import { authenticate, readRequest } from "./clickhouse-request.ts";
 import type { ClickhouseRequest, Credentials } from "./clickhouse-request.ts";
 
@@ -78,7 +79,7 @@ async function run(
   response.setHeader("Content-Type", contentType(plan.format));
   if (plan.format !== undefined) response.setHeader("X-ClickHouse-Format", plan.format);
   if (plan.statement.work.how === "stream") await sendStream(asked, response, answered, tag, engine.version);
-  else await sendWhole(asked, response, answered);
+  else await sendWhole(asked, response, answered, readsNewNative(asked, plan.format) ? asked.revision : 0);
 }
 
 /** Everything is here before the status is written, so an error still has its own status. */
@@ -86,15 +87,30 @@ async function sendWhole(
   asked: ClickhouseRequest,
   response: ServerResponse,
   answered: EngineAnswer,
+  revision: number,
 ): Promise<void> {
-  const parts: Uint8Array[] = [];
-  for await (const chunk of answered.chunks) parts.push(chunk);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of answered.chunks) chunks.push(chunk);
+  const parts = revision > 0 ? newNative(Buffer.concat(chunks), revision) : chunks;
   const counts = answered.counts();
   if (counts !== undefined) response.setHeader("X-ClickHouse-Summary", summary(counts));
   const out = opened(asked, response);
   for (const part of parts) await write(out, response, part);
   out.end();
 }
+
+const newNative = (bytes: Uint8Array, revision: number): Uint8Array[] => {
+  try {
+    return nativeFor(bytes, revision);
+  } catch (error) {
+    if (!(error instanceof UnknownNativeType)) throw error;
+    const advice = "convert it, for example with toString or finalizeAggregation, or ask for another format";
+    return refuse(
+      "NOT_IMPLEMENTED",
+      `Type ${error.message} in Native for client_protocol_version: ${advice}`,
+    );
+  }
+};
 
 /** Rows leave while the engine still reads; an error after the first of them is told the way a server tells it. */
 async function sendStream(

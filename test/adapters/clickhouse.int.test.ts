@@ -179,6 +179,9 @@ describe("what leaves the engine is refused", () => {
     expect(await done("SELECT role, engine, file FROM roles WHERE user IN ('/etc/passwd', 'file(x)')")).toBe(
       "",
     );
+    expect(
+      await done("SELECT name, engine FROM system.tables WHERE database = 'default' AND name = 'roles'"),
+    ).toBe("roles\tMergeTree\n");
   });
   it("every table function of this engine is either known as harmless or refused", async () => {
     const names = (await done("SELECT name FROM system.table_functions ORDER BY name")).trim().split("\n");
@@ -250,6 +253,79 @@ describe("bytes", () => {
       gone.abort();
     }
     expect(await done("SELECT 1")).toBe("1\n");
+  });
+});
+
+describe("as Grafana's plug-in asks (clickhouse-go over HTTP)", () => {
+  /** What clickhouse-go 2.50 puts into each request; `limit` is the plug-in's row limit. */
+  const params = {
+    ...{ database: "default", default_format: "Native", client_protocol_version: "54460" },
+    ...{ enable_http_compression: "1", max_execution_time: "60", limit: "1000" },
+  };
+  const bytesOf = async (sql: string, revision: string): Promise<Buffer> => {
+    const query = new URLSearchParams({ ...params, client_protocol_version: revision }).toString();
+    const told = await fetch(`${engine.url}/?${query}`, { method: "POST", body: sql });
+    expect([told.status, told.headers.get("x-clickhouse-format")]).toEqual([200, "Native"]);
+    return Buffer.from(await told.arrayBuffer());
+  };
+  const text = (value: string): Buffer => Buffer.concat([Buffer.of(value.length), Buffer.from(value)]);
+
+  it("its greeting and its ping, block for block", async () => {
+    const header = Buffer.of(1, 0, 2, 255, 255, 255, 255, 0);
+    const column = (name: string, type: string, value: Buffer): Buffer =>
+      Buffer.concat([text(name), text(type), Buffer.of(0), value]);
+    expect(await bytesOf("SELECT 1", "54460")).toEqual(
+      Buffer.concat([header, Buffer.of(1, 1), column("1", "UInt8", Buffer.of(1))]),
+    );
+    const [name = "", version = "", revision = ""] = (
+      await done("SELECT displayName(), version(), revision()")
+    ).split(/\s/);
+    const known = Buffer.alloc(4);
+    known.writeUInt32LE(Number(revision));
+    const greeting = await bytesOf("SELECT displayName(), version(), revision(), timezone()", "54460");
+    expect(greeting).toEqual(
+      Buffer.concat([
+        ...[header, Buffer.of(4, 1), column("displayName()", "String", text(name))],
+        ...[column("version()", "String", text(version)), column("revision()", "UInt32", known)],
+        column("timezone()", "String", text("UTC")),
+      ]),
+    );
+  });
+  it("values of every kind: the oldest dialect's bytes and the marks between them, over many blocks", async () => {
+    const columns = [
+      ...["number AS a", "toString(number) AS b", "toLowCardinality(toString(number % 300)) AS c"],
+      ...["range(number % 4) AS d", "map(toString(number), [1.5]) AS e", "if(number % 2, NULL, 'x') AS f"],
+      ...["CAST((number, 'q') AS Tuple(`a, (b` UInt64, p String)) AS g", "toDecimal128(number, 3) AS h"],
+      ...["toDateTime64('2026-01-02 03:04:05.678', 3) AS i", "toFixedString('ab', 3) AS j", "NULL AS k"],
+      ...[
+        "CAST('a, (' AS Enum8('a, (' = 1, 'b)' = 2)) AS l",
+        "[[toLowCardinality(toNullable('z'))], []] AS m",
+      ],
+      ...[
+        "toIPv6('::1') AS n",
+        "toUUID('61f0c404-5cb3-11e7-907b-a6006ad3dba0') AS o",
+        "toIntervalDay(number) AS p",
+        "true AS q",
+      ],
+    ];
+    const many = `SELECT ${columns.join(", ")} FROM numbers(80000)
+      SETTINGS limit = 0, max_block_size = 20000, max_threads = 1`;
+    const [oldest, newer] = [await bytesOf(many, "0"), await bytesOf(many, "54460")];
+    // 8 bytes of header a block, and one mark for each of its columns.
+    const blocks = (newer.length - oldest.length) / (8 + columns.length);
+    expect(blocks).toBeGreaterThanOrEqual(4);
+    expect(Number.isInteger(blocks)).toBe(true);
+    expect((await bytesOf(many, "54453")).length).toBe(oldest.length + 8 * blocks);
+  });
+  it("refuses by name a type it could only guess at, and keeps the row limit", async () => {
+    const told = await ask("SELECT sumState(number) FROM numbers(3)", params);
+    expect(told.status).toBe(501);
+    expect(told.text).toMatch(/AggregateFunction\(sum, UInt64\) in Native/);
+    const rows = await ask("SELECT number FROM numbers(5000)", { ...params, default_format: "TSV" });
+    expect(rows.text.split("\n").length).toBe(1001);
+    expect((await ask("SHOW TABLES FROM system LIKE 'one'", { ...params, default_format: "TSV" })).text).toBe(
+      "one\n",
+    );
   });
 });
 

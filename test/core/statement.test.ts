@@ -15,6 +15,11 @@ describe("settings land in the clause of their statement", () => {
     ["SELECT 1 FORMAT JSON", "SELECT 1 SETTINGS max_threads = '1'"],
     ["SELECT 'x FORMAT JSON'", "SELECT 'x FORMAT JSON' SETTINGS max_threads = '1'"],
     ["SELECT 1 SETTINGS a=2", "SELECT 1 SETTINGS max_threads = '1', a=2"],
+    ["SELECT 1 SETTINGS max_threads=2", "SELECT 1 SETTINGS max_threads=2"],
+    [
+      "SELECT 1 SETTINGS max_threads=2 UNION ALL SELECT 2 SETTINGS a=1",
+      "SELECT 1 SETTINGS max_threads=2 UNION ALL SELECT 2 SETTINGS max_threads = '1', a=1",
+    ],
     ["SELECT 1 SETTINGS a=2 FORMAT TSV", "SELECT 1 SETTINGS max_threads = '1', a=2"],
     ["SELECT 1 FORMAT TSV SETTINGS a=2", "SELECT 1 SETTINGS max_threads = '1', a=2"],
     [
