@@ -5,8 +5,8 @@ import { EVENT_NAMESPACE, eventName } from "../../contracts/event.ts";
 /** Bytes of a written UUID. */
 export const UUID_BYTES = 36;
 
-/** Writes the id of the event of a request at `at`; the request id is a UUID in lower case. */
-export type WritesEventId = (requestId: string, out: Uint8Array, at: number) => void;
+/** Writes the id of the event of a request at `at`; the request's id, a UUID in lower case, is read from `out` at `requestAt`. */
+export type WritesEventId = (out: Uint8Array, at: number, requestAt: number) => void;
 
 /** Compiles the ids of one model in one role (`shadowVersion`: of that candidate); all but the request id is laid out once. */
 export const eventIdWriter = (model: string, shadowVersion: string | null): WritesEventId => {
@@ -21,9 +21,8 @@ export const eventIdWriter = (model: string, shadowVersion: string | null): Writ
   new DataView(message.buffer).setUint32(message.length - 4, named * 8);
   const schedule = new Int32Array(80);
   const state = new Int32Array(5);
-  return (requestId, out, at) => {
-    if (requestId.length !== UUID_BYTES) throw new RangeError("a request id is no UUID");
-    for (let i = 0; i < UUID_BYTES; i++) message[from + i] = requestId.charCodeAt(i);
+  return (out, at, requestAt) => {
+    for (let i = 0; i < UUID_BYTES; i++) message[from + i] = out[requestAt + i] ?? 0;
     state.set(START);
     for (let block = 0; block < message.length; block += 64) compress(state, schedule, message, block);
     writeVersionFive(state, out, at);

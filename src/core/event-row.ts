@@ -51,32 +51,28 @@ export const predictionRowWriter = (fixed: {
   readonly encoding: string;
   readonly producer: string;
 }): PredictionRowWriter => {
-  const identity = ascii(
-    `",${JSON.stringify(fixed.model)},${JSON.stringify(fixed.version)},"${fixed.role}","`,
-  );
-  const encoding = ascii(`,${JSON.stringify(fixed.encoding)},[`);
+  const identity = `",${JSON.stringify(fixed.model)},${JSON.stringify(fixed.version)},"${fixed.role}","`;
+  const encoding = `,${JSON.stringify(fixed.encoding)},[`;
   const producer = ascii(`],${JSON.stringify(fixed.producer)},`);
   const writeEventId = eventIdWriter(fixed.model, fixed.role === "shadow" ? fixed.version : null);
   const fixedBytes = identity.length + encoding.length + producer.length;
+  // What the rows of one block share is laid out once and copied whole.
+  const head = remembered((eventTime: string) => `["${eventTime}${identity}`);
+  const middle = remembered((latencyUs: number | null) => `,${latencyUs}${encoding}`);
+  const tail = remembered((ingestedAt: string) => `,"${ingestedAt}"]\n`);
   return {
     bytesMax: (codes) => VARYING_BYTES_MAX + fixedBytes + 4 * codes,
     write: (row, out, start) => {
-      let at = writeAscii(out, writeAscii(out, start, '["'), row.eventTime);
-      out.set(identity, at);
-      at = writeAscii(out, at + identity.length, row.requestId);
-      at = writeAscii(out, at, '","');
-      writeEventId(row.requestId, out, at);
-      at = writeAscii(out, at + UUID_BYTES, '","');
-      at = writeAscii(out, writeAscii(out, at, row.status), '",');
-      at = writeAscii(out, at, String(row.probability));
-      out[at++] = COMMA;
-      at = writeAscii(out, at, String(row.latencyUs));
-      out.set(encoding, at);
-      at = writeCodes(out, at + encoding.length, row);
-      out.set(producer, at);
-      at = writeAscii(out, at + producer.length, String(row.seq));
-      at = writeAscii(out, writeAscii(out, at, ',"'), row.ingestedAt);
-      return writeAscii(out, at, '"]\n');
+      if (row.requestId.length !== UUID_BYTES) throw new RangeError("a request id is no UUID");
+      const requestAt = writeBytes(out, start, head(row.eventTime));
+      const eventAt = writeBytes(out, writeAscii(out, requestAt, row.requestId), COMMA_BETWEEN);
+      writeEventId(out, eventAt, requestAt);
+      let at = writeBytes(out, eventAt + UUID_BYTES, row.status === "ok" ? OK : otherStatus(row.status));
+      at = writeAscii(out, at, row.probability === null ? "null" : String(row.probability));
+      at = writeBytes(out, at, middle(row.latencyUs));
+      at = writeBytes(out, writeCodes(out, at, row), producer);
+      at = writeAscii(out, at, String(row.seq));
+      return writeBytes(out, at, tail(row.ingestedAt));
     },
   };
 };
@@ -90,6 +86,25 @@ const ascii = (text: string): Uint8Array => {
   const bytes = new Uint8Array(text.length);
   writeAscii(bytes, 0, text);
   return bytes;
+};
+
+const COMMA_BETWEEN = ascii('","');
+const OK = ascii('","ok",');
+const otherStatus = (status: EventStatus): Uint8Array => ascii(`","${status}",`);
+
+const writeBytes = (out: Uint8Array, at: number, bytes: Uint8Array): number => {
+  out.set(bytes, at);
+  return at + bytes.length;
+};
+
+/** A text's bytes by what varies in it, made anew only where that differs from the time before. */
+const remembered = <T extends string | number | null>(text: (of: T) => string): ((of: T) => Uint8Array) => {
+  let last: T | undefined;
+  let bytes = ascii("");
+  return (of) => {
+    if (of !== last) bytes = ascii(text((last = of)));
+    return bytes;
+  };
 };
 
 const writeCodes = (out: Uint8Array, start: number, { codes, from, to }: PredictionRow): number => {

@@ -20,11 +20,11 @@ it("is, for an event, written by hand as node's own hashing gives it", () => {
     for (const shadow of [null, `1.${length}.0`]) {
       const write = eventIdWriter(model, shadow);
       for (const requestId of [ids.random(), ids.random()]) {
-        write(requestId, out, 7);
-        const written = Buffer.from(out.subarray(7, 43)).toString("latin1");
+        out.set(Buffer.from(requestId), 3);
+        write(out, 41, 3);
+        const written = Buffer.from(out.subarray(41, 77)).toString("latin1");
         expect(written).toBe(ids.within(EVENT_NAMESPACE, eventName(model, requestId, shadow)));
       }
     }
   }
-  expect(() => eventIdWriter("a", null)("short", out, 0)).toThrow(/no UUID/);
 });
