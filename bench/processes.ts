@@ -13,16 +13,19 @@ import type { LoadPlan, LoadResult } from "./load.ts";
 const CAN_PIN =
   process.platform === "linux" && availableParallelism() > 1 && spawnSync("taskset", ["-V"]).status === 0;
 
+/** Where a process runs. */
+export type Core = 0 | 1 | "any";
+
 /** A command, kept to one core where that is possible: servers on the first, all else on the second. */
 export const pinned = (
-  core: 0 | 1,
+  core: Core,
   command: string,
   args: readonly string[],
 ): readonly [string, readonly string[]] =>
-  CAN_PIN ? ["taskset", ["-c", String(core), command, ...args]] : [command, args];
+  CAN_PIN && core !== "any" ? ["taskset", ["-c", String(core), command, ...args]] : [command, args];
 
 /** Starts an exported function of a bench module in its own process. */
-const start = (core: 0 | 1, module: string, call: string): ChildProcess => {
+const start = (core: Core, module: string, call: string): ChildProcess => {
   const url = new URL(`./${module}.js`, import.meta.url).href;
   const [command, args] = pinned(core, process.execPath, [
     "--input-type=module",
@@ -48,8 +51,8 @@ export interface Server {
 }
 
 /** Starts a server of servers.ts. */
-export const startServer = async (call: string): Promise<Server> => {
-  const child = start(0, "servers", call);
+export const startServer = async (call: string, core: Core = 0): Promise<Server> => {
+  const child = start(core, "servers", call);
   const { port } = await message(child, z.object({ port: z.int() }));
   return {
     port,
@@ -85,7 +88,7 @@ export const runLoad = async (plan: LoadPlan): Promise<LoadResult> => {
 };
 
 /** A private Redis with every write synced before its reply. */
-export const startBenchRedis = async (): Promise<{ url: string; stop(): Promise<void> }> => {
+export const startBenchRedis = async (core: Core = 1): Promise<{ url: string; stop(): Promise<void> }> => {
   const dir = mkdtempSync(path.join(tmpdir(), "flyball-bench-redis-"));
   const port = await freePort();
   const settings = [
@@ -100,7 +103,7 @@ export const startBenchRedis = async (): Promise<{ url: string; stop(): Promise<
     "--save",
     "",
   ];
-  const [command, args] = pinned(1, "redis-server", settings);
+  const [command, args] = pinned(core, "redis-server", settings);
   const child = spawn(command, args, { stdio: "ignore" });
   const url = `redis://127.0.0.1:${port}`;
   const redis = new Redis(url);

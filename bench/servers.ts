@@ -17,6 +17,8 @@ export interface ApiPlan {
   readonly redisUrl: string;
   readonly contractFile: string;
   readonly shadow: boolean;
+  /** The partition this process sticks to; absent: 0. */
+  readonly partition?: number;
 }
 
 /** A bare Hono JSON echo. */
@@ -28,7 +30,7 @@ export const startEcho = (): void => {
 };
 
 /** This api with one promoted version and, when asked, a candidate on all traffic. */
-export const startApi = async ({ redisUrl, contractFile, shadow }: ApiPlan): Promise<void> => {
+export const startApi = async ({ redisUrl, contractFile, shadow, partition = 0 }: ApiPlan): Promise<void> => {
   const { model } = await serveFlights(contractFile, { trees: 100, seed: 1, version: "1.0.0" });
   const candidates = shadow
     ? [(await serveFlights(contractFile, { trees: 100, seed: 2, version: "1.1.0" })).model]
@@ -42,9 +44,9 @@ export const startApi = async ({ redisUrl, contractFile, shadow }: ApiPlan): Pro
   };
   const publisher = await createPublisher({
     redisUrl,
-    producer: `0-${Date.now()}`,
-    partition: 0,
-    partitions: 1,
+    producer: `${partition}-${Date.now()}`,
+    partition,
+    partitions: partition + 1,
     spool: openSpool({
       dir: mkdtempSync(path.join(tmpdir(), "flyball-bench-spool-")),
       bytesMax: 64 * 1024 * 1024,
