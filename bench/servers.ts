@@ -43,7 +43,7 @@ export const startApi = async ({ redisUrl, contractFile, shadow, partition = 0 }
     generation: () => ({ loaded: 1, head: 1, stale: false, ageS: 0 }),
   };
   const publisher = await createPublisher({
-    redisUrl,
+    redis: { url: redisUrl },
     producer: `${partition}-${Date.now()}`,
     partition,
     partitions: partition + 1,

@@ -2,10 +2,11 @@
 // away, full or silent, the same bytes go to the spool and are handed over in order before anything newer is sent directly.
 // A timed-out XADD is unknown, not failed: it is sent again with the same event ids and sequence numbers. Nothing is resent
 // by the client library, which would do it without our knowing.
-import { Redis } from "ioredis";
+import { Cluster, Redis } from "ioredis";
 import { ENTRY_VERSION, streamKey } from "../../contracts/event.ts";
 import type { StreamKind } from "../../contracts/event.ts";
 import type { Durability, PublishesEvents } from "../ports-serving.ts";
+import type { RedisClient, RedisWhere } from "./redis.ts";
 import type { Spool, SpoolRecord } from "./spool.ts";
 
 const VERSION = String(ENTRY_VERSION);
@@ -13,7 +14,7 @@ const VERSION = String(ENTRY_VERSION);
 const HAND_OVER = 64;
 
 export interface PublisherOptions {
-  readonly redisUrl: string;
+  readonly redis: RedisWhere;
   readonly producer: string;
   readonly partition: number;
   readonly partitions: number;
@@ -31,22 +32,42 @@ export interface EventPublisher extends PublishesEvents {
   close(): Promise<void>;
 }
 
-/** Connects; answers when Redis has taken what an earlier process left, or after the first failure: it starts without Redis. */
-export const createPublisher = async (options: PublisherOptions): Promise<EventPublisher> => {
-  const { producer, partition, partitions, spool, durability } = options;
-  const { commandTimeoutMs = 500, retryMs = 250 } = options;
-  const redis = new Redis(options.redisUrl, {
-    lazyConnect: true,
-    enableOfflineQueue: false,
+/** A connection whose commands are sent once, whatever becomes of it: resending is this adapter's decision. */
+const connectOnce = (where: RedisWhere, commandTimeoutMs: number): RedisClient => {
+  const retry = (times: number): number => Math.min(50 * 2 ** Math.min(times, 6), 2_000);
+  const settings = {
     autoResendUnfulfilledCommands: false,
     commandTimeout: commandTimeoutMs,
     connectTimeout: 2_000,
     maxRetriesPerRequest: 0,
     enableReadyCheck: true,
-    retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
-  });
+  };
+  const client =
+    "url" in where
+      ? new Redis(where.url, {
+          ...settings,
+          lazyConnect: true,
+          enableOfflineQueue: false,
+          retryStrategy: retry,
+        })
+      : new Cluster([...where.cluster], {
+          redisOptions: settings,
+          lazyConnect: true,
+          enableOfflineQueue: false,
+          clusterRetryStrategy: retry,
+          slotsRefreshTimeout: 2_000,
+          retryDelayOnFailover: 0,
+        });
   // The state of the connection shows in every command; without a listener ioredis would write to stderr.
-  redis.on("error", () => undefined);
+  client.on("error", () => undefined);
+  return client;
+};
+
+/** Connects; answers when Redis has taken what an earlier process left, or after the first failure: it starts without Redis. */
+export const createPublisher = async (options: PublisherOptions): Promise<EventPublisher> => {
+  const { producer, partition, partitions, spool, durability } = options;
+  const { commandTimeoutMs = 500, retryMs = 250 } = options;
+  const redis = connectOnce(options.redis, commandTimeoutMs);
 
   let mode: "redis" | "spooling" = "spooling";
   let refusedRows = 0;

@@ -50,6 +50,10 @@ const answersIn = (received: Buffer): Answer[] => {
     const end = received.indexOf("\r\n\r\n", at);
     if (end === -1) break;
     const head = received.toString("latin1", at, end);
+    if (head.startsWith("HTTP/1.1 100 ")) {
+      at = end + 4;
+      continue;
+    }
     const chunked = /transfer-encoding: chunked/i.test(head);
     const from = chunked ? received.indexOf("\r\n", end + 4) + 2 : end + 4;
     const size = chunked
@@ -191,6 +195,166 @@ describe("what is wrong", () => {
       expect(answers.map((one) => one.status)).toEqual([401, 200]);
       await guarded.close();
     }
+  });
+});
+
+describe("generated requests", () => {
+  const HEALTH = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  /** Deterministic draws, so that a failure can be run again. */
+  const drawer = (seed: number) => {
+    let state = seed;
+    return (below: number): number => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return (state >>> 8) % below;
+    };
+  };
+  type Draw = ReturnType<typeof drawer>;
+  const pick = <T>(draw: Draw, from: readonly [T, ...T[]]): T => from[draw(from.length)] ?? from[0];
+
+  const bodyOf = (draw: Draw): string => {
+    const features = Object.entries(rowAt(rows, draw(1_000)));
+    const odd = [
+      "null",
+      "true",
+      "-0",
+      "1e999",
+      "1e-999",
+      '"\\u0000"',
+      '"größe 😀"',
+      "[[[1]]]",
+      "{}",
+      "01",
+      "NaN",
+    ];
+    const words = features.map(([name, value]) => {
+      const key = pick(draw, [name, name, name, name, name, name, "__proto__", "hour", "größe"]);
+      const said = draw(8) === 0 ? (odd[draw(odd.length)] ?? "null") : JSON.stringify(value);
+      return `${JSON.stringify(key)}:${said}`;
+    });
+    const text = `{"request_id":"${ID}","features":{${words.join(",")}}}`;
+    switch (draw(12)) {
+      case 0:
+        return text.slice(0, draw(text.length));
+      case 1:
+        return `${text.slice(0, draw(text.length))}${String.fromCharCode(draw(0xd800))}${text}`;
+      case 2:
+        return `${"[".repeat(2_000)}${text}`;
+      case 3:
+        return ` \t\r\n${text}\n`;
+      case 4:
+        return text.replace("{", '{"model":"other",');
+      default:
+        return text;
+    }
+  };
+
+  const headOf = (draw: Draw, bytes: number): string => {
+    const plain = draw(3) !== 0;
+    const line = plain
+      ? "POST /api/v1/predict HTTP/1.1"
+      : pick(draw, [
+          "POST /api/v1/predict HTTP/1.1",
+          "POST /api/v1/predict HTTP/1.0",
+          "post /api/v1/predict HTTP/1.1",
+          "POST  /api/v1/predict HTTP/1.1",
+          "POST /api/v1/predict/ HTTP/1.1",
+          "POST http://localhost/api/v1/predict HTTP/1.1",
+          "POST /api/v1/predict#x HTTP/1.1",
+          "POST /api/v1/predict? HTTP/1.1",
+          "PUT /api/v1/predict HTTP/1.1",
+          "\r\nPOST /api/v1/predict HTTP/1.1",
+        ]);
+    const length = plain
+      ? `${bytes}`
+      : pick(draw, [
+          `${bytes}`,
+          `0${bytes}`,
+          ` ${bytes}\t`,
+          `+${bytes}`,
+          `${bytes}.0`,
+          `${bytes}, ${bytes}`,
+          `-${bytes}`,
+        ]);
+    const type = pick(draw, [
+      "application/json",
+      "application/json",
+      "Application/JSON; charset=utf-8",
+      "application/json-seq",
+      "text/plain",
+    ]);
+    const lines = ["Host: localhost", `Content-Length: ${length}`, `Content-Type: ${type}`];
+    const more = [
+      ...[
+        "X-A:b",
+        "x-a:\tb c\t",
+        "X-A:",
+        "X-A: \u00e9",
+        "Accept: */*",
+        "Connection: keep-alive",
+        "Connection: close",
+      ],
+      ...[
+        "Expect: 100-continue",
+        "Transfer-Encoding: identity",
+        "Content-Encoding: gzip",
+        "Cookie: a=b",
+        "TE: trailers",
+      ],
+      ...[
+        "Origin: http://elsewhere",
+        "Host: other",
+        `Content-Length: ${bytes}`,
+        "Content-Length: 1",
+        " folded",
+      ],
+      ...[
+        "X Y: z",
+        ": none",
+        "X-A: a\rb",
+        "X-A: a\nb",
+        "X-\u0000: a",
+        "Keep-Alive: 300",
+        "Content-Type: application/json",
+      ],
+    ];
+    for (let times = plain ? 0 : 1 + draw(2); times > 0; times--)
+      lines.splice(draw(lines.length + 1), 0, more[draw(more.length)] ?? "X-A: b");
+    return `${line}\r\n${lines.join("\r\n")}\r\n\r\n`;
+  };
+
+  const inPieces = (draw: Draw, text: string): string[] => {
+    const pieces: string[] = [];
+    for (let at = 0; at < text.length;) {
+      const size = draw(3) === 0 ? 1 + draw(200) : text.length;
+      pieces.push(text.slice(at, at + size));
+      at += size;
+    }
+    return pieces;
+  };
+  const said = (answer: Answer | undefined): unknown => ({
+    status: answer?.status ?? "closed without an answer",
+    type: /content-type: ([^\r]*)/i.exec(answer?.head ?? "")?.[1],
+    body: answer?.body.replace(/"(latency_ms|request_id)":("[^"]*"|[^,}]*)/g, '"$1":0'),
+  });
+
+  it("are answered as node's parser has them answered, however they are cut", async () => {
+    const seen = new Map<number, number>();
+    const one = async (seed: number): Promise<void> => {
+      const draw = drawer(seed);
+      const text = bodyOf(draw);
+      const asked = `${headOf(draw, Buffer.byteLength(text))}${text}`;
+      // Behind another route the connection is node's already, and stays there.
+      const [careful, here] = await Promise.all([
+        talk([`${HEALTH}${asked}`], 2),
+        talk(inPieces(draw, asked), 1),
+      ]);
+      expect({ seed, ...Object(said(here[0])) }).toEqual({ seed, ...Object(said(careful[1])) });
+      const status = careful[1]?.status ?? 0;
+      seen.set(status, (seen.get(status) ?? 0) + 1);
+    };
+    for (let from = 0; from < 480; from += 16)
+      await Promise.all(Array.from({ length: 16 }, (_, at) => one(1 + (from + at) * 7_919)));
+    for (const status of [200, 400, 404, 415, 422]) expect(seen.get(status) ?? 0).toBeGreaterThan(4);
   });
 });
 

@@ -160,7 +160,7 @@ export const publisherOn = async (
 ): Promise<{ publisher: EventPublisher; dir: string; cleanUp(): Promise<void> }> => {
   const dir = options.dir ?? mkdtempSync(path.join(tmpdir(), "flyball-spool-"));
   const publisher = await createPublisher({
-    redisUrl,
+    redis: { url: redisUrl },
     producer: "0-test",
     partition: 0,
     partitions: 2,
