@@ -187,6 +187,8 @@ interface Head {
 }
 
 const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e]*?)[ \t]*$/;
+/** A length as everybody writes it: of any other spelling node's parser says whether it is one. */
+const PLAIN_LENGTH = /^[^:]+: ?\d{1,9}$/;
 /** Headers that change how a message is read or answered, or that only browsers send: judged elsewhere, never twice. */
 const NOT_PLAIN = new Set([
   "content-encoding",
@@ -211,12 +213,12 @@ const readHead = (text: string, path: string): Head | null => {
     const [, name, value = ""] = HEADER.exec(line) ?? [];
     const key = name?.toLowerCase();
     if (key === undefined || NOT_PLAIN.has(key) || said.has(key)) return null;
+    if (key === "content-length" && !PLAIN_LENGTH.test(line)) return null;
     said.set(key, value);
   }
   const length = said.get("content-length") ?? "";
   const lasting = (said.get("connection") ?? "keep-alive").toLowerCase() === "keep-alive";
-  if (!said.has("host") || !lasting || !isJsonType(said.get("content-type")) || !/^\d{1,9}$/.test(length))
-    return null;
+  if (!said.has("host") || !lasting || !isJsonType(said.get("content-type")) || length === "") return null;
   return { bodyBytes: Number(length), authorization: said.get("authorization") };
 };
 

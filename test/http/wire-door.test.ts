@@ -71,25 +71,38 @@ const answersIn = (received: Buffer): Answer[] => {
   return answers;
 };
 
-/** Sends pieces, each once the one before is on its way, and gives the first `count` answers. */
-const talk = (pieces: readonly string[], count: number, port = serving.port): Promise<Answer[]> =>
+/**
+ * Sends pieces, each once the one before is on its way, and gives the first `count` answers; `first` is a request that is sent before
+ * them and answered, and whose answer is left out.
+ */
+const talk = (
+  pieces: readonly string[],
+  count: number,
+  { port = serving.port, first = null }: { port?: number; first?: string | null } = {},
+): Promise<Answer[]> =>
   new Promise((resolve, reject) => {
     let received = Buffer.alloc(0);
+    let skipped = first === null ? 0 : -1;
+    const send = (at: number): void => {
+      const piece = pieces[at];
+      if (piece !== undefined) socket.write(piece, () => setImmediate(send, at + 1));
+    };
     const socket: Socket = connect(port, "127.0.0.1", () => {
       socket.setNoDelay(true);
-      const send = (at: number): void => {
-        const piece = pieces[at];
-        if (piece !== undefined) socket.write(piece, () => setImmediate(send, at + 1));
-      };
-      send(0);
+      if (first === null) send(0);
+      else socket.write(first);
     });
     const done = (): void => {
       socket.destroy();
-      resolve(answersIn(received).slice(0, count));
+      resolve(answersIn(received).slice(skipped, skipped + count));
     };
     socket.on("data", (chunk) => {
       received = Buffer.concat([received, chunk]);
-      if (answersIn(received).length >= count) done();
+      const { length } = answersIn(received);
+      if (skipped === -1 && length === 1) {
+        skipped = 1;
+        send(0);
+      } else if (length >= skipped + count) done();
     });
     socket.on("close", done);
     socket.on("error", reject);
@@ -190,8 +203,8 @@ describe("what is wrong", () => {
       };
       const guarded = await open(guard);
       const good = request(body(), "Authorization: Bearer fb_good\r\n");
-      const answers = await talk([request(body())], 1, guarded.port);
-      answers.push(...(await talk([good], 1, guarded.port)));
+      const answers = await talk([request(body())], 1, { port: guarded.port });
+      answers.push(...(await talk([good], 1, { port: guarded.port })));
       expect(answers.map((one) => one.status)).toEqual([401, 200]);
       await guarded.close();
     }
@@ -345,11 +358,11 @@ describe("generated requests", () => {
       const asked = `${headOf(draw, Buffer.byteLength(text))}${text}`;
       // Behind another route the connection is node's already, and stays there.
       const [careful, here] = await Promise.all([
-        talk([`${HEALTH}${asked}`], 2),
+        talk([asked], 1, { first: HEALTH }),
         talk(inPieces(draw, asked), 1),
       ]);
-      expect({ seed, ...Object(said(here[0])) }).toEqual({ seed, ...Object(said(careful[1])) });
-      const status = careful[1]?.status ?? 0;
+      expect({ seed, ...Object(said(here[0])) }).toEqual({ seed, ...Object(said(careful[0])) });
+      const status = careful[0]?.status ?? 0;
       seen.set(status, (seen.get(status) ?? 0) + 1);
     };
     for (let from = 0; from < 480; from += 16)
