@@ -5,7 +5,7 @@ import type { ContinuousEncoding, FeatureEncoding, OrdinalEncoding } from "../..
 import { chiSquareQuantile, chiSquareSf, kolmogorovSf } from "./distributions.ts";
 import { CODES, totalOf } from "./histogram.ts";
 import type { Counts } from "./histogram.ts";
-import { axisOf, CELLS, equalCells, rowsByCell } from "./reference-facts.ts";
+import { axisOf, CELLS, equalCells, rowsByCell, runningSum } from "./reference-facts.ts";
 import type { Axis, EqualCells } from "./reference-facts.ts";
 
 /** One distance: `value` and `p` are null where they do not exist; `at_least` marks a value that is a lower bound. */
@@ -161,38 +161,34 @@ function smallestFirst(cells: Cells): ArrayLike<number> {
 
 /**
  * `ks_d`: largest difference of the cumulative shares at bin edges, missing left out (it has a rate of its own). p is the
- * two-sample asymptotic Kolmogorov tail, conservative on bins.
+ * two-sample asymptotic Kolmogorov tail, conservative on bins. `valued`: the current rows that are not missing, where known.
  */
 export function ksD(
   encoding: ContinuousEncoding | OrdinalEncoding,
   reference: Counts,
   current: Counts,
   known: Axis | null = null,
+  valued?: number,
 ): Divergence {
   const codes = encoding.kind === "continuous" ? encoding.edges.length + 16 : encoding.values.length;
-  return ksOfCells(reference, current, codes, known?.rows);
+  return ksOfCells(known?.upTo ?? runningSum(reference, codes), current, valued);
 }
 
 /** `score_ks_d`: the same over score bins. */
 export function scoreKsD(reference: Counts, current: Counts): Divergence {
-  return ksOfCells(reference, current, reference.length);
+  return ksOfCells(runningSum(reference, reference.length), current);
 }
 
-function ksOfCells(
-  reference: Counts,
-  current: Counts,
-  length: number,
-  nReference = sumOf(reference, length),
-): Divergence {
-  const nCurrent = sumOf(current, length);
+/** `upTo`: reference rows up to each cell. */
+function ksOfCells(upTo: Float64Array, current: Counts, nCurrent = sumOf(current, upTo.length)): Divergence {
+  const length = upTo.length;
+  const nReference = upTo[length - 1] ?? 0;
   if (nReference === 0 || nCurrent === 0) return withheld("insufficient", "no values", nReference, nCurrent);
-  let r = 0;
   let c = 0;
   let widest = 0;
   for (let i = 0; i < length; i++) {
-    r += reference[i] ?? NaN;
     c += current[i] ?? NaN;
-    const apart = Math.abs(r * nCurrent - c * nReference);
+    const apart = Math.abs((upTo[i] ?? NaN) * nCurrent - c * nReference);
     if (apart > widest) widest = apart;
   }
   const d = widest / (nReference * nCurrent);
@@ -220,10 +216,11 @@ export function w1OverRefstd(
   reference: Counts,
   current: Counts,
   known: Axis | null = null,
+  valued?: number,
 ): Divergence {
   const { codes, steps, shares, rows: nReference } = known ?? axisOf(encoding, reference);
   const length = codes.length;
-  const nCurrent = sumOf(current, length);
+  const nCurrent = valued ?? sumOf(current, length);
   if (nReference === 0 || nCurrent === 0) return withheld("insufficient", "no values", nReference, nCurrent);
   if (!(encoding.sd > 0)) return withheld("degenerate", "reference does not vary", nReference, nCurrent);
   let apart = 0;

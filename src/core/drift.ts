@@ -40,12 +40,12 @@ export function alphaFor(budget: FalseAlarmBudget, windowDays: number): number {
 }
 
 function settle(findings: readonly Finding[], alpha: number, profile: DriftProfile): DriftRow[] {
-  const family = findings.filter((f) => f.band !== null && f.withheld === null && f.p !== null);
-  const ps = family.map((f) => f.p ?? 1);
+  const isJudged = (f: Finding): boolean => f.band !== null && f.withheld === null && f.p !== null;
+  const ps = findings.filter(isJudged).map((f) => f.p ?? 1);
   const adjusted = profile.correction === "none" ? ps : benjaminiHochberg(ps);
-  const adjustedOf = new Map(family.map((f, i) => [f, adjusted[i] ?? 1]));
+  let place = 0; // Of the judged among all, whose order both keep.
   return findings.map((found) => {
-    const pAdjusted = adjustedOf.get(found) ?? null;
+    const pAdjusted = isJudged(found) ? (adjusted[place++] ?? 1) : null;
     const { status, reason } = found.withheld ?? statusOf(found, pAdjusted, alpha);
     return {
       subject: found.subject,

@@ -7,7 +7,7 @@ import type { Band, DriftProfile, FeatureStatistic } from "../../contracts/drift
 import { chi2Contingency, ksD, psi10, shareDistance, w1OverRefstd } from "./divergence.ts";
 import type { Divergence } from "./divergence.ts";
 import { twoProportion } from "./distributions.ts";
-import { areCounts, totalOf } from "./histogram.ts";
+import { rowsCounted, totalOf } from "./histogram.ts";
 import type { Counts } from "./histogram.ts";
 import { referenceFacts, type ReferenceFacts } from "./reference-facts.ts";
 import { ksAndW1Exact } from "./samples.ts";
@@ -24,6 +24,8 @@ export type FeatureEvidence = {
   exact?: { ks: { d: number; p: number } | null; w1OverRefstd: number | null };
   /** What is known of `reference` already, where many windows are held against it. */
   facts?: ReferenceFacts;
+  /** Rows of `current` where they were counted before; null where they are not counts. */
+  rows?: number | null;
 };
 
 /** A measurement before the window as a whole is judged. `band` null: shown, not judged. `withheld`: why there is no verdict. */
@@ -68,14 +70,15 @@ export function featureFindings(
 ): Finding[] {
   const { encoding, reference, current } = feature;
   const facts = reference === null ? null : (feature.facts ?? referenceFacts(encoding, reference));
-  const fault = faultOf(feature, facts);
-  if (fault !== null || facts === null || reference === null || current === null) {
+  const rows = rowsNow(feature);
+  const fault = faultOf(feature, facts, rows);
+  if (fault !== null || facts === null || reference === null || current === null || rows === null) {
     const statistic = profile.features.find((rule) => rule.kinds.includes(encoding.kind))?.statistic;
     const reason = fault ?? { status: "broken" as const, reason: "no counts" };
     const band = profile.features[0] ?? profile.one_valued;
     return [blank(encoding.feature, statistic ?? "psi_10", band, reason)];
   }
-  const sides = { ...feature, facts, reference, current };
+  const sides = { encoding, feature, facts, reference, current, valued: rows - (current[MISSING] ?? 0) };
   const cycle = partialCycle([encoding], windowMs);
   const rule = judgeOf(sides, profile);
   const reported = profile.report.filter(
@@ -87,7 +90,19 @@ export function featureFindings(
   });
 }
 
-type Sides = FeatureEvidence & { facts: ReferenceFacts; reference: Counts; current: Counts };
+/** Rows of the window, counted once for all that is measured of them; null where they are not counts. */
+export const rowsNow = ({ current, rows }: FeatureEvidence): number | null =>
+  rows !== undefined ? rows : current === null ? null : rowsCounted(current);
+
+type Sides = {
+  encoding: FeatureEncoding;
+  feature: FeatureEvidence;
+  facts: ReferenceFacts;
+  reference: Counts;
+  current: Counts;
+  /** Current rows that are not missing. */
+  valued: number;
+};
 
 function judgeOf(sides: Sides, profile: DriftProfile): { statistic: FeatureStatistic; band: Band } {
   if (sides.facts.isOneValued) return { statistic: "z_two_proportion", band: profile.one_valued };
@@ -158,20 +173,20 @@ const EMPTY = { value: null, p: null, atLeast: false, nReference: 0, nCurrent: 0
 
 function kolmogorov(s: Sides): Divergence {
   if (s.encoding.kind === "nominal") return unordered(s);
-  const binned = ksD(s.encoding, s.reference, s.current, s.facts.axis);
-  const exact = s.exact === undefined ? exactOf(s)?.ks : s.exact.ks;
+  const binned = ksD(s.encoding, s.reference, s.current, s.facts.axis, s.valued);
+  const exact = exactOf(s.feature)?.ks;
   return exact === null || exact === undefined ? binned : { ...binned, value: exact.d, p: exact.p };
 }
 
 function wasserstein(s: Sides): Divergence {
   if (s.encoding.kind === "nominal") return unordered(s);
-  const binned = w1OverRefstd(s.encoding, s.reference, s.current, s.facts.axis);
-  const exact = (s.exact ?? exactOf(s))?.w1OverRefstd ?? null;
+  const binned = w1OverRefstd(s.encoding, s.reference, s.current, s.facts.axis, s.valued);
+  const exact = exactOf(s.feature)?.w1OverRefstd ?? null;
   return exact === null ? binned : { ...binned, value: exact, atLeast: false };
 }
 
-const exactOf = ({ samples }: FeatureEvidence): FeatureEvidence["exact"] =>
-  samples === undefined ? undefined : measureExactly(samples.reference, samples.current);
+const exactOf = ({ exact, samples }: FeatureEvidence): FeatureEvidence["exact"] =>
+  exact ?? (samples === undefined ? undefined : measureExactly(samples.reference, samples.current));
 
 /** KS and W1 of raw values, for evidence that does not keep them. */
 export function measureExactly(
@@ -218,11 +233,12 @@ function applies(statistic: FeatureStatistic, kind: FeatureEncoding["kind"]): bo
 function faultOf(
   { encoding, reference, current }: FeatureEvidence,
   facts: ReferenceFacts | null,
+  rows: number | null,
 ): Finding["withheld"] {
   if (current === null) return { status: "broken", reason: "the window could not be read" };
   if (reference === null || facts === null || facts.rows === 0)
     return { status: "insufficient", reason: "no reference" };
-  if (!facts.isSound || !areCounts(current)) return { status: "broken", reason: "counts are not counts" };
+  if (!facts.isSound || rows === null) return { status: "broken", reason: "counts are not counts" };
   if (!facts.isEncodingSound) return { status: "broken", reason: "the encoding is not sound" };
   const codes = encoding.kind === "continuous" ? encoding.edges.length + 16 : encoding.values.length;
   for (let code = codes; code < MISSING; code++) {

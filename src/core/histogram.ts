@@ -57,12 +57,19 @@ export function toSparse(counts: Counts): [number, number][] {
 
 /** True where these are counts: the right length, whole, finite, not negative. */
 export function areCounts(counts: Counts, size: number = CODES): boolean {
-  if (counts.length !== size) return false;
+  return rowsCounted(counts, size) !== null;
+}
+
+/** Number of rows where these are counts (see `areCounts`), null where they are not: both in one look. */
+export function rowsCounted(counts: Counts, size: number = CODES): number | null {
+  if (counts.length !== size) return null;
+  let rows = 0;
   for (let i = 0; i < size; i++) {
     const count = counts[i] ?? NaN;
-    if (!(count >= 0 && count <= Number.MAX_SAFE_INTEGER) || Math.floor(count) !== count) return false;
+    if (!(count >= 0 && count <= Number.MAX_SAFE_INTEGER) || Math.floor(count) !== count) return null;
+    rows += count;
   }
-  return true;
+  return rows;
 }
 
 /** The score bin of a probability: floor((ln(p/(1−p)) + 14)·1000/28) held within 0…999, the same formula as in SQL. */

@@ -23,6 +23,7 @@ import {
   fromSparse,
   latencyQuantile,
   LATENCY_BINS,
+  rowsCounted,
   SCORE_BINS,
   totalOf,
   type Counts,
@@ -121,6 +122,7 @@ export const driftOf = (by: WindowMeasurement): DriftRow[] => {
       encoding,
       reference: facts?.counts ?? emptyCounts(),
       current,
+      rows: current === null ? null : rowsCounted(current),
       ...(facts === undefined ? {} : { facts }),
     };
   });

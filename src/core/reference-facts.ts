@@ -74,6 +74,8 @@ export type Axis = {
   readonly codes: Uint8Array;
   readonly steps: Float64Array;
   readonly shares: Float64Array;
+  /** Reference rows up to each code, in the order of codes. */
+  readonly upTo: Float64Array;
   readonly rows: number;
 };
 
@@ -83,14 +85,26 @@ export function axisOf(encoding: ContinuousEncoding | OrdinalEncoding, reference
   const codes = Uint8Array.from(positions, (_, code) => code);
   if (encoding.kind === "ordinal") codes.sort((a, b) => (positions[a] ?? 0) - (positions[b] ?? 0));
   const at = (place: number): number => positions[codes[place] ?? NaN] ?? NaN;
-  let rows = 0;
-  for (let code = 0; code < codes.length; code++) rows += reference[code] ?? NaN;
+  const upTo = runningSum(reference, codes.length);
+  const rows = upTo.at(-1) ?? 0;
   return {
     codes,
     steps: Float64Array.from(codes, (_, place) => at(place + 1) - at(place)),
     shares: Float64Array.from(codes, (code) => (reference[code] ?? NaN) / rows),
+    upTo,
     rows,
   };
+}
+
+/** Rows of the first `length` codes up to each. */
+export function runningSum(counts: ArrayLike<number>, length: number): Float64Array {
+  const upTo = new Float64Array(length);
+  let rows = 0;
+  for (let code = 0; code < length; code++) {
+    rows += counts[code] ?? NaN;
+    upTo[code] = rows;
+  }
+  return upTo;
 }
 
 function isSound(encoding: FeatureEncoding): boolean {

@@ -7,7 +7,7 @@ import { chi2Contingency, scoreKsD, scorePsi10 } from "./divergence.ts";
 import { normalSf, twoProportion } from "./distributions.ts";
 import { areCounts, SCORE_BINS, scoreMean, scoreQuantile, totalOf } from "./histogram.ts";
 import type { Counts } from "./histogram.ts";
-import { notWhole, partialCycle } from "./feature-drift.ts";
+import { notWhole, partialCycle, rowsNow } from "./feature-drift.ts";
 import type { FeatureEvidence, Finding } from "./feature-drift.ts";
 import { exceeds, reaches, round9 } from "./threshold.ts";
 
@@ -81,14 +81,13 @@ export function volumeBaseline(history: {
 }
 
 /** Missing, unseen and out-of-range rates of one feature, as its kind has them. */
-function featureQuality(
-  { encoding, reference, current, facts }: FeatureEvidence,
-  profile: DriftProfile,
-): Finding[] {
-  if (reference === null || current === null || !areCounts(current)) return [];
+function featureQuality(evidence: FeatureEvidence, profile: DriftProfile): Finding[] {
+  const { encoding, reference, current, facts } = evidence;
+  const rows = rowsNow(evidence);
+  if (reference === null || current === null || rows === null) return [];
   if (!(facts?.isSound ?? areCounts(reference))) return [];
   const before = { counts: reference, rows: facts?.rows ?? totalOf(reference) };
-  const now = { counts: current, rows: totalOf(current) };
+  const now = { counts: current, rows };
   const rates: [keyof DriftProfile["quality"], Share, Share][] = [
     ["missing_rate", missing(before), missing(now)],
   ];
