@@ -120,6 +120,8 @@ export interface PerformanceRow extends LabelledCounts {
   >;
   readonly valid: boolean;
   readonly detail: string;
+  /** Of the snapshot an estimate was worked out from; 1 where nothing can revise it. */
+  readonly revision: number;
 }
 
 export interface DriftResult {

@@ -156,6 +156,8 @@ export interface KeepsMeasures {
     size: string;
     windowStartMs: number;
     version: string;
+    /** Of the snapshot it was worked out from. */
+    revision: number;
     trust: number | null;
     components: Readonly<Record<string, number>>;
   }): Promise<void>;

@@ -188,7 +188,8 @@ const keepOutlook = async (
   if (estimate !== null) await ports.measures.keepPerformance({ model, size, rows: [estimate] });
   const trust = trustScore({ drift: rows, scores: scoresOf(measurement), snapshot, matured });
   const windowStartMs = Date.parse(snapshot.window_start);
-  await ports.measures.keepTrust({ model, size, windowStartMs, version: snapshot.version, ...trust });
+  const { version, revision } = snapshot;
+  await ports.measures.keepTrust({ model, size, windowStartMs, version, revision, ...trust });
 };
 
 /** Newest realised rows of production before an instant, newest first. */
@@ -266,6 +267,7 @@ const measureOutcomes = async (
       metrics,
       valid: true,
       detail: counts.scope === ALL ? reconciliationOf(counts, metrics) : "",
+      revision: 1,
     };
   });
   if (rows.length > 0) await ports.measures.keepPerformance({ model, size, rows });

@@ -43,7 +43,7 @@ FROM
       AND ({role:String} = '' OR toString(role) = {role:String})
       AND ({kind:String} = '' OR toString(kind) = {kind:String})
       AND ({scope:String} = '' OR scope = {scope:String})
-    ORDER BY window_start, version, role, kind, scope, matured_at DESC
+    ORDER BY window_start, version, role, kind, scope, matured_at DESC, revision DESC
     LIMIT 1 BY window_start, version, role, kind, scope
 )
 WHERE (place_ms, place_key) > ({after_ms:Int64}, {after_key:String})

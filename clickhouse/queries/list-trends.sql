@@ -31,7 +31,7 @@ LEFT JOIN
     WHERE window_size = {size:String}
       AND window_start >= {start:DateTime64(3, 'UTC')}
       AND window_start < {end:DateTime64(3, 'UTC')}
-    ORDER BY model, window_start, version DESC
+    ORDER BY model, window_start, version DESC, revision DESC
     LIMIT 1 BY model, window_start
 ) AS t ON s.model = t.model AND s.start_ms = t.start_ms
 LEFT JOIN

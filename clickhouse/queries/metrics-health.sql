@@ -2,7 +2,7 @@
 -- params: size String
 -- caller: src/adapters/metrics-store.ts
 SELECT 'trust' AS what, model AS a, toString(version) AS b, trust AS n
-FROM (SELECT model, version, trust FROM trust_scores WHERE window_size = {size:String} ORDER BY model, window_start DESC LIMIT 1 BY model)
+FROM (SELECT model, version, trust FROM trust_scores WHERE window_size = {size:String} ORDER BY model, window_start DESC, version DESC, revision DESC LIMIT 1 BY model)
 WHERE trust IS NOT NULL
 UNION ALL
 SELECT 'drift' AS what, model AS a, toString(worst) AS b, toNullable(toFloat64(count())) AS n

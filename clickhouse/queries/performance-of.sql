@@ -1,4 +1,4 @@
--- performance-of: performance snapshots of one window size in a span, the newest maturity of each.
+-- performance-of: performance snapshots of one window size in a span, the newest maturity and revision of each.
 -- params: model, size String, start, end DateTime64(3)
 -- caller: src/adapters/measure-store.ts
 SELECT
@@ -30,11 +30,12 @@ SELECT
     pr_auc,
     ece,
     valid,
-    detail
+    detail,
+    revision
 FROM performance_snapshots
 WHERE model = {model:String}
   AND window_size = {size:String}
   AND window_start >= {start:DateTime64(3, 'UTC')}
   AND window_start < {end:DateTime64(3, 'UTC')}
-ORDER BY window_start, version, role, kind, scope, matured_at DESC
+ORDER BY window_start, version, role, kind, scope, matured_at DESC, revision DESC
 LIMIT 1 BY window_start, version, role, kind, scope

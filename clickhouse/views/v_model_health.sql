@@ -35,7 +35,7 @@ FROM
 ) AS s
 LEFT JOIN
 (
-    SELECT model, window_size, window_start, argMax(trust, version) AS trust
+    SELECT model, window_size, window_start, argMax(tuple(trust), (version, revision)).1 AS trust
     FROM trust_scores
     GROUP BY model, window_size, window_start
 ) AS t ON s.model = t.model AND s.window_size = t.window_size AND s.window_start = t.window_start

@@ -54,6 +54,7 @@ const StoredPerformance = z.object({
   ...metrics,
   valid: count,
   detail: z.string(),
+  revision: count,
 });
 
 const StoredPair = z.object({
@@ -95,7 +96,7 @@ export const createMeasures = (engine: Engine): KeepsMeasures => ({
 
   keepPerformance: async ({ model, size, rows }) => {
     const about = rows
-      .map((r) => `${r.windowStartMs}/${r.version}/${r.role}/${r.scope}/${r.kind}/${r.maturedAtMs}`)
+      .map((r) => `${r.windowStartMs}/${r.version}/${r.role}/${r.scope}/${r.kind}/${r.maturedAtMs}/${r.revision}`)
       .join("\n");
     await engine.insert(
       "performance_snapshots",
@@ -136,12 +137,11 @@ export const createMeasures = (engine: Engine): KeepsMeasures => ({
       pairCounts(row, { version: row.version, windowStartMs: row.window_start_ms, cells: row.cells }),
     ),
 
-  keepTrust: async ({ model, size, windowStartMs, version, trust, components }) => {
-    await engine.insert(
-      "trust_scores",
-      [{ model, version, window_size: size, window_start: clickhouseTime(windowStartMs), trust, components }],
-      { token: sha256Hex(`trust\n${model}\n${size}\n${windowStartMs}\n${version}`) },
-    );
+  keepTrust: async ({ model, size, windowStartMs, version, revision, trust, components }) => {
+    const window = { window_size: size, window_start: clickhouseTime(windowStartMs) };
+    await engine.insert("trust_scores", [{ model, version, ...window, revision, trust, components }], {
+      token: sha256Hex(`trust\n${model}\n${size}\n${windowStartMs}\n${version}\n${revision}`),
+    });
   },
 
   trust: async ({ model, size, windowStartMs }) => {
@@ -200,6 +200,7 @@ const performanceColumns = (model: string, size: string, row: PerformanceRow) =>
   ...row.metrics,
   valid: row.valid ? 1 : 0,
   detail: row.detail,
+  revision: row.revision,
 });
 
 const mapOf = (histogram: Histogram): Record<string, number> =>

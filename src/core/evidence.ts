@@ -1,6 +1,6 @@
 // Core: the evidence of one decision window from what the stores hold (contracts/evidence.ts). Sums over windows, never over
 // rounded rates; every float is rounded to 9 decimals, so that the same counts give the same bytes on any machine.
-import type { DriftResult, PairCounts, PerformanceRow } from "../../contracts/counts.ts";
+import type { DriftResult, LabelledCounts, PairCounts, PerformanceRow } from "../../contracts/counts.ts";
 import type { DriftRow } from "../../contracts/drift.ts";
 import type { Block, Evidence, Paired, Realised } from "../../contracts/evidence.ts";
 import type { Quarantine } from "../../contracts/governance.ts";
@@ -112,12 +112,7 @@ const sparse = (counts: Counts): PerformanceRow["negative"] => {
   return { keys, counts: values };
 };
 
-type Labelled = Omit<
-  PerformanceRow,
-  "windowStartMs" | "maturedAtMs" | "kind" | "metrics" | "valid" | "detail"
->;
-
-const realisedWord = (counts: Labelled): Realised => {
+const realisedWord = (counts: LabelledCounts): Realised => {
   const metrics = realisedMetrics(counts);
   return {
     n: counts.labelled,
@@ -207,7 +202,7 @@ const labelledSide = (
   who: PairedIdentity,
   rows: readonly PairCounts[],
   side: "production" | "other",
-): Labelled => {
+): LabelledCounts => {
   const cells = cellsOf(rows);
   const confusion = confusionOf(cells, side);
   const big = (pick: (row: PairCounts) => string) =>

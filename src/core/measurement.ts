@@ -210,6 +210,7 @@ export const estimateOf = (
     },
     valid: validity.state === "holds",
     detail: validity.reasons.join("; "),
+    revision: by.snapshot.revision,
   };
 };
 

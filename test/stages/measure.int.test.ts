@@ -87,6 +87,44 @@ describe("labels", () => {
   });
 });
 
+describe("a window that is revised", () => {
+  it("is judged anew, and its newest estimate and trust score are the ones that are read", async () => {
+    const facts = house.traffic({ fromMs: START, hours: 24, perHour: 20 });
+    const late = facts.filter((_, at) => at % 4 === 1);
+    await house.record(facts.filter((fact) => !late.includes(fact)));
+    await roll(house.ports, house.windows, START + DAY + 6 * HOUR);
+    await measureThrough(START + DAY + 6 * HOUR);
+    const outlook = async () => {
+      const by = { model: MODEL, size: "24h", windowStartMs: START };
+      const rows = await house.stores.measures.performance({
+        ...by,
+        span: { startMs: START, endMs: START + DAY },
+      });
+      const [estimate] = rows.filter(({ kind }) => kind === "estimated");
+      return {
+        revision: estimate?.revision,
+        requests: estimate?.requests,
+        trust: await house.stores.measures.trust(by),
+      };
+    };
+    const first = await outlook();
+    expect(first).toMatchObject({ revision: 1, requests: 360 });
+    await house.record(late.map((fact) => ({ ...fact, p: 0.5 })));
+    await roll(house.ports, house.windows, START + DAY + 12 * HOUR);
+    await measureThrough(START + DAY + 12 * HOUR);
+    const second = await outlook();
+    expect(second).toMatchObject({ revision: 2, requests: 480 });
+    expect(second.trust).not.toBe(first.trust);
+    const kept = "window_size = '24h' AND version = '1.0.0'";
+    expect(await house.count("trust_scores", kept)).toBe(2);
+    expect(await house.count("performance_snapshots", `${kept} AND kind = 'estimated'`)).toBe(2);
+    const [trend] = await house.stack.clickhouse.query<{ trust: number }>("list-trends", {
+      ...{ size: "24h", start: "2000-01-01 00:00:00", end: "2100-01-01 00:00:00" },
+    });
+    expect(trend?.trust).toBe(second.trust);
+  });
+});
+
 describe("twice", () => {
   it("adds nothing, also when progress was lost", async () => {
     await house.label(sold(await rolledDay()));
