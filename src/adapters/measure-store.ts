@@ -96,7 +96,10 @@ export const createMeasures = (engine: Engine): KeepsMeasures => ({
 
   keepPerformance: async ({ model, size, rows }) => {
     const about = rows
-      .map((r) => `${r.windowStartMs}/${r.version}/${r.role}/${r.scope}/${r.kind}/${r.maturedAtMs}/${r.revision}`)
+      .map(
+        (r) =>
+          `${r.windowStartMs}/${r.version}/${r.role}/${r.scope}/${r.kind}/${r.maturedAtMs}/${r.revision}`,
+      )
       .join("\n");
     await engine.insert(
       "performance_snapshots",
