@@ -61,7 +61,7 @@ export const run = async (args: { json?: string; seconds?: number } = {}): Promi
       peaks.push((await runLoad({ ...load, seconds: 4 })).requests_per_second);
     const peak = median(peaks);
     await caughtUp(server.port, clickhouse);
-    const half = runLoad({ ...load, seconds, requestsPerSecondMax: peak / 2 });
+    const half = runLoad({ ...load, seconds, requestsPerSecond: peak / 2 });
     const ages = (await probe(server.port, clickhouse, seconds - 1)).sort((a, b) => a - b);
     const at = (share: number) => ages[Math.min(ages.length - 1, Math.floor(ages.length * share))] ?? NaN;
     const result: FreshnessBench = {

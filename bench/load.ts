@@ -8,8 +8,8 @@ export interface LoadPlan {
   readonly bodies: readonly string[];
   readonly connections: number;
   readonly seconds: number;
-  /** Sends no faster than this over all connections; absent: as fast as answers come. */
-  readonly requestsPerSecondMax?: number;
+  /** Requests a second over all connections, due at fixed times whatever answers take; absent: as fast as answers come. */
+  readonly requestsPerSecond?: number;
 }
 
 export interface LoadResult {
@@ -24,8 +24,7 @@ const HEAD_END = "\r\n\r\n";
 /** Loads a port for a while; the first tenth of the time warms up and is not counted. */
 export const load = async (plan: LoadPlan): Promise<LoadResult> => {
   const { port, path, bodies, connections, seconds } = plan;
-  const everyMs =
-    plan.requestsPerSecondMax === undefined ? 0 : (1000 * connections) / plan.requestsPerSecondMax;
+  const everyMs = plan.requestsPerSecond === undefined ? 0 : (1000 * connections) / plan.requestsPerSecond;
   const requests = bodies.map((body) =>
     Buffer.from(
       `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n` +
@@ -39,19 +38,26 @@ export const load = async (plan: LoadPlan): Promise<LoadResult> => {
   let notOk = 0;
   let turn = 0;
 
-  const client = (): Promise<void> =>
+  const client = (_: unknown, at: number): Promise<void> =>
     new Promise((resolve, reject) => {
       const socket = connect(port, "127.0.0.1");
       let sentAt = 0;
+      // Spread over the first turn, so that requests do not come in bursts; one that is late is made up for.
+      let dueAt = begun + (everyMs * at) / connections;
       let received = "";
       const send = (): void => {
         sentAt = performance.now();
         const request = requests[turn++ % requests.length];
         if (request !== undefined) socket.write(request);
       };
+      const sendWhenDue = (now: number): void => {
+        if (dueAt <= now) send();
+        else setTimeout(send, dueAt - now);
+        dueAt += everyMs;
+      };
       socket.setNoDelay(true);
       socket.setEncoding("latin1");
-      socket.on("connect", send);
+      socket.on("connect", () => sendWhenDue(performance.now()));
       socket.on("error", reject);
       socket.on("close", () => resolve());
       socket.on("data", (chunk: string) => {
@@ -68,8 +74,7 @@ export const load = async (plan: LoadPlan): Promise<LoadResult> => {
         }
         received = "";
         if (now >= until) socket.destroy();
-        else if (sentAt + everyMs <= now) send();
-        else setTimeout(send, sentAt + everyMs - now);
+        else sendWhenDue(now);
       });
     });
   await Promise.all(Array.from({ length: connections }, client));

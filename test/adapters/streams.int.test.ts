@@ -8,6 +8,7 @@ import { createStreamProgress } from "../../src/adapters/stream-progress.ts";
 import { createStreamReader } from "../../src/adapters/streams.ts";
 import type { StreamReaderOptions } from "../../src/adapters/streams.ts";
 import type { ReadsStream, StreamNotice } from "../../src/ports-recording.ts";
+import { publisherOn } from "../support/api.ts";
 import { startRedis } from "../support/redis.ts";
 import type { TestRedis } from "../support/redis.ts";
 import { startRedisCluster } from "../support/redis-cluster.ts";
@@ -313,12 +314,13 @@ describe("trimming", () => {
 });
 
 describe("on Redis Cluster", () => {
-  it("records, adopts, settles and trims every partition, whichever node serves it", async () => {
+  it("publishes, records, adopts, settles and trims every partition, whichever node serves it", async () => {
     const cluster = await startRedisCluster();
     const where = { cluster: cluster.nodes };
     const client = connectRedis(where, { timeoutMs: 5_000 });
     const progress = createStreamProgress({ redis: where, partitions: 6 });
     const opened: ReadsStream[] = [];
+    const published: Awaited<ReturnType<typeof publisherOn>>[] = [];
     const slots = new Set<number>();
     try {
       for (let partition = 0; partition < 6; partition += 1) {
@@ -339,14 +341,18 @@ describe("on Redis Cluster", () => {
         };
         const dead = make("dead");
         await dead.hold(going);
-        const key = streamKey("events", partition);
-        for (let i = 0; i < 3; i += 1) await client.xadd(key, "*", "v", "1", "n", "1", "rows", `[${i}]\n`);
+        const producer = await publisherOn(where, { producer: `${partition}-c`, partition, partitions: 6 });
+        published.push(producer);
+        for (let i = 0; i < 3; i += 1)
+          expect(await producer.publisher.publish("events", 1, (seq) => `[${seq}]\n`)).toBe("redis");
         expect((await dead.read(wide)).entries).toHaveLength(3);
         await dead.close();
         const heir = make("heir");
         await heir.hold(going);
         expect(await heir.adopt()).toBe(true);
         const batch = await heir.recover();
+        const rows = batch.entries.map(({ fields }) => Buffer.from(fields?.get("rows") ?? []).toString());
+        expect(rows).toEqual(["[0]\n", "[1]\n", "[2]\n"]);
         const marks = [{ id: batch.entries[2]?.id ?? "", producer: "0-a", ms: partition + 1 }];
         expect(await heir.settle(batch.entries, marks)).toEqual({ acked: 3, watermarkMoved: true });
       }
@@ -354,7 +360,12 @@ describe("on Redis Cluster", () => {
       const events = (await progress.watermarks()).filter(({ kind }) => kind === "events");
       expect(events.map(({ producers }) => producers[0]?.ms)).toEqual([1, 2, 3, 4, 5, 6]);
       expect(await progress.trim({ replaySlackMs: 0 })).toBeGreaterThanOrEqual(6);
+      await expect.poll(() => published[0]?.publisher.watermark(7, "every"), { timeout: 20_000 }).toBe(true);
+      expect((await progress.standing()).filter(({ length }) => length > 0).length).toBeGreaterThanOrEqual(
+        12,
+      );
     } finally {
+      await Promise.all(published.map((one) => one.cleanUp()));
       await Promise.all(opened.map((reader) => reader.close()));
       await progress.close();
       client.disconnect();

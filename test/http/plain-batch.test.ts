@@ -156,3 +156,28 @@ it("keeps the features for a candidate whose encoding differs", async () => {
   expect(of("shadow").map(({ status }) => status)).toEqual(Array(7).fill("ok"));
   expect(of("shadow")).toEqual(of("production"));
 });
+
+it("gives a row of a body that the model runs over in parts what it gives the row alone", async () => {
+  const held = modelSet();
+  held.held.current = model;
+  const api = apiOn({ models: held.models, publisher: memoryPublisher().publisher });
+  const ask = async (items: readonly object[]): Promise<unknown[]> => {
+    const response = await api.hono.request("/api/v1/predict/batch", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ instances: items }),
+    });
+    const answer: unknown = await response.json();
+    const predictions: unknown = Reflect.get(Object(answer), "predictions");
+    return Array.isArray(predictions)
+      ? predictions.map((one) => Reflect.get(Object(one), "probability"))
+      : [];
+  };
+  const items = instances(300);
+  const together = await ask(items);
+  expect(together).toHaveLength(300);
+  const alone: unknown[] = [];
+  for (const item of items) alone.push(...(await ask([item])));
+  expect(together).toEqual(alone);
+  expect(new Set(together).size).toBeGreaterThan(20);
+});

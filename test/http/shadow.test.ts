@@ -68,6 +68,39 @@ describe("a healthy candidate", () => {
   });
 });
 
+it("ticks that waited for a slow candidate are scored together, each row as its own", async () => {
+  const sizes: number[] = [];
+  let wake = (): void => undefined;
+  const woken = new Promise<void>((resolve) => (wake = resolve));
+  const slowAtFirst = withSession(model, "1.1.0", {
+    run: async (vector, n) => {
+      sizes.push(n);
+      await woken;
+      return model.session.run(vector, n);
+    },
+  });
+  const { api, memory, shadows } = setUp(slowAtFirst, { timeoutMs: 30_000 });
+  for (let round = 0; round < 12; round++) await ask(api, 3 + round);
+  wake();
+  await api.idle();
+  expect(sizes.reduce((sum, n) => sum + n, 0)).toBe(102);
+  expect(shadows()).toHaveLength(102);
+  expect(sizes).toHaveLength(2);
+  const production = new Map(
+    memory
+      .events()
+      .filter((row) => row[3] === "production")
+      .map((row) => [row[4], row]),
+  );
+  // The same model behind it: a row that got its neighbour's score, or codes, would differ from its own prediction.
+  for (const row of shadows())
+    expect([row[6], row[7], row[10]]).toEqual([
+      "ok",
+      production.get(row[4])?.[7],
+      production.get(row[4])?.[10],
+    ]);
+});
+
 describe("an ill candidate", () => {
   it("that sleeps 2 s delays nothing and is a timeout", async () => {
     const sleepy = withSession(model, "1.1.0", {

@@ -11,6 +11,7 @@ import type { StreamKind } from "../../contracts/event.ts";
 import { LabelRow, PredictionRow, StreamEntry, streamKey } from "../../contracts/event.ts";
 import type { EventPublisher, PublisherOptions } from "../../src/adapters/event-publisher.ts";
 import { createPublisher } from "../../src/adapters/event-publisher.ts";
+import type { RedisWhere } from "../../src/adapters/redis.ts";
 import { openSpool } from "../../src/adapters/spool.ts";
 import { createIds } from "../../src/adapters/uuid.ts";
 import type { Api, AppOptions } from "../../src/http/app.ts";
@@ -155,12 +156,12 @@ export const post = (
 
 /** A publisher on a real Redis, with a spool in a fresh folder. */
 export const publisherOn = async (
-  redisUrl: string,
+  redis: string | RedisWhere,
   options: Partial<PublisherOptions> & { spoolBytesMax?: number; dir?: string } = {},
 ): Promise<{ publisher: EventPublisher; dir: string; cleanUp(): Promise<void> }> => {
   const dir = options.dir ?? mkdtempSync(path.join(tmpdir(), "flyball-spool-"));
   const publisher = await createPublisher({
-    redis: { url: redisUrl },
+    redis: typeof redis === "string" ? { url: redis } : redis,
     producer: "0-test",
     partition: 0,
     partitions: 2,
