@@ -5,7 +5,8 @@ import { loadConfig, type Config } from "../adapters/config.ts";
 import { createOutcomes } from "../adapters/outcome-store.ts";
 import { openRegistry } from "../adapters/registry-open.ts";
 import { durationMs } from "../core/duration.ts";
-import { train, type RowsToLearn } from "../stages/train.ts";
+import { startFrom } from "../core/training/start.ts";
+import { train, type RowsToLearn, type TrainJob } from "../stages/train.ts";
 import { wireClickhouse } from "../wiring.ts";
 import { elsewhere, fittingOf, trainerOf } from "./training.ts";
 
@@ -41,15 +42,21 @@ const rowsOf = async (
   job: z.infer<typeof Job>,
   config: Config,
   registry: ReturnType<typeof openRegistry>,
-): Promise<RowsToLearn> => {
+): Promise<RowsToLearn & Pick<TrainJob, "start">> => {
   const parent = await registry.load(job.model, job.parent);
   const { definition: contract, digest } = parent.preprocessor.contract;
+  const { startMs, start } = goesOn(config)
+    ? startFrom(
+        { explainer: parent.preprocessor.explainer, seenTo: parent.metadata.provenance.to },
+        { startMs: job.start_ms, endMs: job.end_ms },
+      )
+    : { startMs: job.start_ms, start: null };
   const clickhouse = wireClickhouse(config);
   const rows = await createOutcomes(clickhouse)
     .trainingRows({
       model: job.model,
       encoding: parent.metadata.encoding_digest,
-      span: { startMs: job.start_ms, endMs: job.end_ms },
+      span: { startMs, endMs: job.end_ms },
       horizonMs: durationMs(config.service.windows.dedup_horizon),
       asOfMs: job.end_ms,
       quarantined: job.quarantined,
@@ -71,8 +78,13 @@ const rowsOf = async (
     parent: job.parent,
     trainingId: job.training_id,
     createdAt: job.created_at,
+    start,
   };
 };
+
+/** Only trees of the house can be grown on. */
+const goesOn = ({ service }: Config): boolean =>
+  service.trainer.command === null && service.training.family === "gradient-boosted-trees";
 
 /** Turns row-major codes into columns. */
 const columnsOf = (codes: Uint8Array, rows: number): Uint8Array[] => {

@@ -12,6 +12,7 @@ import { exportOnnx, INPUT, OUTPUT } from "../core/onnx-graph.ts";
 import { metricsOf } from "../core/performance.ts";
 import { explainerOf } from "../core/training/explain.ts";
 import { fitModel, predictFitted, type Family, type TrainingParameters } from "../core/training/fit-model.ts";
+import type { BoostedTrees } from "../core/training/boosting.ts";
 import type { Crew } from "../core/training/kernel.ts";
 import { takeRows, type TrainingMatrix } from "../core/training/matrix.ts";
 import { randomSplit, temporalSplit } from "../core/training/split.ts";
@@ -53,6 +54,8 @@ export interface TrainJob extends RowsToLearn {
   readonly family: Family;
   readonly parameters: TrainingParameters;
   readonly search: number;
+  /** Trees of a model that has seen none of these rows, to go on from. */
+  readonly start?: BoostedTrees | null;
   readonly crew?: Crew;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -86,6 +89,7 @@ export const train = async (registry: PublishesBundles, job: TrainJob): Promise<
     fit: parts.fit,
     stop: parts.stop,
     calibrate: parts.calibrate,
+    start: job.start ?? null,
     ...(job.crew === undefined ? {} : { crew: job.crew }),
     ...(job.onProgress === undefined ? {} : { onProgress: job.onProgress }),
   });
@@ -219,7 +223,8 @@ export const partsToLearn = (job: RowsToLearn): Parts | (Trained & { ok: false }
 };
 
 const partsOf = (job: RowsToLearn): Parts => {
-  const { matrix, test } = job;
+  const { test } = job;
+  const matrix = inDays(job);
   const fractions = test === null ? FRACTIONS : { fit: 0.75, calibrate: 0.25, test: 0 };
   const sets =
     job.split === "random"
@@ -240,6 +245,14 @@ const partsOf = (job: RowsToLearn): Parts => {
     times: { calibrate: timesOf(sets.calibrate), test: test === null ? timesOf(sets.test) : null },
   };
 };
+
+const DAY_MS = 86_400_000;
+
+/** Rows of one day share its weather, its outages, its holidays: where rows have time, a day is a block. */
+const inDays = ({ matrix, timesMs }: RowsToLearn): TrainingMatrix =>
+  timesMs === null
+    ? matrix
+    : { ...matrix, block: Uint32Array.from(timesMs, (time) => Math.max(0, Math.floor(time / DAY_MS))) };
 
 /** Names the first feature whose values have left the encoding's range for too large a share of rows. */
 const exhaustedFeature = (encoding: Encoding, matrix: TrainingMatrix): string | null => {

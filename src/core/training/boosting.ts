@@ -43,26 +43,30 @@ export type BoostedTrees = { readonly base: number; readonly trees: readonly Tre
 /** More rows would leave fewer than nine bits for a hessian in the exact sums. */
 export const BOOSTING_ROWS_MAX = 2 ** 22;
 
-/** Fits the ensemble; `stop`, when given, ends growth early and chooses the number of trees. */
+/**
+ * Fits the ensemble; `stop`, when given, ends growth early and chooses the number of trees. With `start`, growth goes on from an
+ * ensemble fitted before: its trees stay as they are, and come first. `losses` are those of `stop` after 0, 1, … new trees.
+ */
 export const fitBoosting = (input: {
   readonly matrix: TrainingMatrix;
   readonly shapes: readonly FeatureShape[];
   readonly parameters: BoostingParameters;
   readonly seed: number;
   readonly stop?: TrainingMatrix;
+  readonly start?: BoostedTrees | null;
   readonly crew?: Crew;
   readonly onProgress?: (tree: number, trees: number) => void;
-}): { ensemble: BoostedTrees; gains: number[] } => {
+}): { ensemble: BoostedTrees; gains: number[]; losses: readonly number[] } => {
   const { matrix, shapes, parameters } = input;
   if (matrix.rows > BOOSTING_ROWS_MAX) throw new RangeError(`more than ${BOOSTING_ROWS_MAX} rows`);
   const crew = input.crew ?? alone();
-  const base = onGrid(logOdds(matrix));
+  const start = input.start ?? { base: onGrid(logOdds(matrix)), trees: [] };
   const workspace = createWorkspace(matrix, parameters, crew);
-  workspace.score.fill(base);
+  workspace.score.set(marginsOfTrees(start, matrix));
   const draw = seeded(input.seed);
   const gainsOfTrees: Float64Array[] = [];
   const trees: Tree[] = [];
-  const watch = input.stop === undefined || parameters.patience === 0 ? null : createWatch(input.stop, base);
+  const watch = input.stop === undefined ? null : createWatch(input.stop, start);
   crew.enlist(workspace);
   try {
     while (trees.length < parameters.trees) {
@@ -73,15 +77,17 @@ export const fitBoosting = (input: {
       trees.push(tree);
       gainsOfTrees.push(gains);
       input.onProgress?.(trees.length, parameters.trees);
-      if (watch !== null && watch.see(tree) >= parameters.patience) break;
+      const without = watch?.see(tree) ?? 0;
+      if (parameters.patience > 0 && without >= parameters.patience) break;
     }
   } finally {
     crew.disband();
   }
-  const kept = watch === null ? trees.length : watch.best();
+  const kept = watch === null || parameters.patience === 0 ? trees.length : watch.best();
   return {
-    ensemble: { base, trees: trees.slice(0, kept) },
+    ensemble: { base: start.base, trees: [...start.trees, ...trees.slice(0, kept)] },
     gains: sumOf(gainsOfTrees.slice(0, kept), shapes.length),
+    losses: watch?.losses ?? [],
   };
 };
 
@@ -208,20 +214,21 @@ const logOdds = (matrix: TrainingMatrix): number => {
 };
 
 /** Follows the log loss on the early-stopping slice. */
-const createWatch = (slice: TrainingMatrix, base: number) => {
-  const margins = new Float64Array(slice.rows).fill(base);
-  let seen = 0;
-  let best = { trees: 0, loss: logLossOf(margins, slice) };
+const createWatch = (slice: TrainingMatrix, start: BoostedTrees) => {
+  const margins = marginsOfTrees(start, slice);
+  const losses = [logLossOf(margins, slice)];
+  let best = 0;
   return {
+    losses,
     /** Answers how many trees ago the loss was best. */
     see: (tree: Tree): number => {
-      seen += 1;
       addTree(tree, slice.codes, margins);
       const loss = logLossOf(margins, slice);
-      if (loss < best.loss) best = { trees: seen, loss };
-      return seen - best.trees;
+      const seen = losses.push(loss) - 1;
+      if (loss < (losses[best] ?? NaN)) best = seen;
+      return seen - best;
     },
-    best: (): number => best.trees,
+    best: (): number => best,
   };
 };
 

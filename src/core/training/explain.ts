@@ -1,11 +1,12 @@
 // Core, training: why a row got its margin. Exact path-dependent TreeSHAP (Lundberg et al., 2020) over flat arrays, one pass over the
 // leaves; terms for linear models. Contributions are on the log-odds before the calibrator; base + their sum is the margin within 1e-6.
 import { z } from "zod";
+import type { BoostedTrees } from "./boosting.ts";
 import type { FittedModel } from "./fit-model.ts";
 import { contribution } from "./logistic.ts";
 import type { LinearMargin, Term } from "./logistic.ts";
 import type { Tree } from "./tree.ts";
-import { goesLeft } from "./tree.ts";
+import { goesLeft, onGrid } from "./tree.ts";
 
 const Numbers = z.array(z.number());
 const Rules = z.array(
@@ -68,6 +69,12 @@ export const explainerOf = (model: FittedModel): Explainer =>
         trees: model.ensemble.trees,
       }
     : { v: 1, kind: "linear", base: model.linear.intercept, linear: model.linear };
+
+/** The ensemble an explainer of trees was taken from, to grow on from; the grid undoes the rounding of the sum. */
+export const ensembleOf = ({ base, trees }: Explainer & { kind: "trees" }): BoostedTrees => ({
+  base: onGrid(trees.reduce((rest, tree) => rest - meanValue(tree), base)),
+  trees,
+});
 
 /** Prepares an explainer once, at load; explaining a row then walks flat arrays and follows no pointers. */
 export const compileExplainer = (explainer: Explainer, features: number): Explains => {

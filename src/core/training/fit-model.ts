@@ -2,15 +2,16 @@
 // calibrates on its own rows and weighs the features. The fitted model is plain JSON-able data; the test set is never seen.
 import type { Encoding } from "../../../contracts/encoding.ts";
 import type { BoostedTrees, BoostingParameters } from "./boosting.ts";
-import { BOOSTING_DEFAULTS, BOOSTING_ROWS_MAX, fitBoosting, logLossOf, marginsOfTrees } from "./boosting.ts";
+import { BOOSTING_ROWS_MAX, logLossOf, marginsOfTrees } from "./boosting.ts";
 import type { Calibrator } from "./calibration.ts";
 import { calibrate, fitCalibrator } from "./calibration.ts";
+import { fitTrees } from "./fit-trees.ts";
 import type { Crew } from "./kernel.ts";
 import type { LinearMargin, LogisticParameters } from "./logistic.ts";
 import { LOGISTIC_DEFAULTS, fitLogistic, marginsOfLinear } from "./logistic.ts";
 import type { TrainingMatrix } from "./matrix.ts";
-import { joinRows, shapesOf } from "./matrix.ts";
-import { searchBoosting, searchLogistic } from "./search.ts";
+import { joinRows } from "./matrix.ts";
+import { searchLogistic } from "./search.ts";
 
 export type Family = "logistic-regression" | "gradient-boosted-trees";
 
@@ -55,6 +56,8 @@ export type FitInput = {
   readonly fit: TrainingMatrix;
   readonly stop: TrainingMatrix;
   readonly calibrate: TrainingMatrix;
+  /** Trees to go on from, of a model that has seen none of these rows; they are used where that is better than beginning anew. */
+  readonly start?: BoostedTrees | null;
   readonly crew?: Crew;
   readonly onProgress?: (done: number, total: number) => void;
 };
@@ -69,7 +72,7 @@ export const fitModel = (input: FitInput): Fitted | TrainingRefusal => {
     stop: balance(input.stop, input.parameters.classWeight),
   };
   const { margin, parameters, weights } =
-    input.family === "gradient-boosted-trees" ? fitTrees(weighted) : fitRegression(weighted);
+    input.family === "gradient-boosted-trees" ? boosted(weighted) : fitRegression(weighted);
   const margins = marginsOf(margin, input.calibrate);
   const { calibrator, outOfFold } = fitCalibrator(margins, input.calibrate.label, input.seed);
   return {
@@ -101,59 +104,9 @@ export const marginsOf = (model: Margin, matrix: TrainingMatrix): Float64Array =
     ? marginsOfTrees(model.ensemble, matrix)
     : marginsOfLinear(model.linear, matrix);
 
-/** From so many rows on, the stopping slice's rows add less than a second fit costs. */
-const REFIT_ROWS_MAX = 100_000;
-
-/** Chooses parameters and the number of trees on the early-stopping slice; where rows are scarce, fits once more on all of them. */
-const fitTrees = (input: FitInput): Part => {
-  const shapes = shapesOf(input.encoding);
-  const configured = { ...BOOSTING_DEFAULTS, ...input.parameters.boosting };
-  const candidates = searchBoosting(configured, input.search, input.seed);
-  const common = {
-    shapes,
-    seed: input.seed,
-    ...(input.crew === undefined ? {} : { crew: input.crew }),
-  };
-  const fits = candidates.length + (input.fit.rows >= REFIT_ROWS_MAX ? 0 : 1);
-  const total = fits * configured.trees;
-  const tried = candidates.map((parameters, nth) => {
-    const { ensemble, gains } = fitBoosting({
-      ...common,
-      matrix: input.fit,
-      stop: input.stop,
-      parameters,
-      onProgress: (tree) => input.onProgress?.(nth * configured.trees + tree, total),
-    });
-    const loss = logLossOf(marginsOfTrees(ensemble, input.stop), input.stop);
-    return { parameters: { ...parameters, trees: ensemble.trees.length }, loss, ensemble, gains };
-  });
-  const best = tried.reduce((a, b) => (b.loss < a.loss ? b : a));
-  const { ensemble, gains } =
-    input.fit.rows >= REFIT_ROWS_MAX
-      ? best
-      : fitBoosting({
-          ...common,
-          matrix: joinRows(input.fit, input.stop),
-          parameters: best.parameters,
-          onProgress: (tree) => input.onProgress?.(candidates.length * configured.trees + tree, total),
-        });
-  return {
-    margin: { family: "gradient-boosted-trees", ensemble },
-    parameters: {
-      trees: ensemble.trees.length,
-      learning_rate: best.parameters.learningRate,
-      leaves: best.parameters.leaves,
-      depth: best.parameters.depth,
-      min_rows: best.parameters.minRows,
-      min_hessian: best.parameters.minHessian,
-      l2: best.parameters.l2,
-      row_share: best.parameters.rowShare,
-      feature_share: best.parameters.featureShare,
-      patience: best.parameters.patience,
-      stop_log_loss: best.loss,
-    },
-    weights: gains,
-  };
+const boosted = (input: FitInput): Part => {
+  const { ensemble, parameters, gains } = fitTrees({ ...input, boosting: input.parameters.boosting ?? {} });
+  return { margin: { family: "gradient-boosted-trees", ensemble }, parameters, weights: gains };
 };
 
 const fitRegression = (input: FitInput): Part => {

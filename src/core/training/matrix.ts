@@ -11,6 +11,8 @@ export type TrainingMatrix = {
   readonly label: Uint8Array;
   /** A row's weight, positive; absent: every row weighs 1. */
   readonly weight?: Float32Array;
+  /** Rows of one block (a day) depend on one another: what is judged on some of a block is not unseen by a fit on the others. */
+  readonly block?: Uint32Array;
   /** Raw float32 values of continuous features (NaN = missing) where they are known; null or absent: only codes are. */
   readonly values?: readonly (Float32Array | null)[];
 };
@@ -31,12 +33,13 @@ export const takeRows = (matrix: TrainingMatrix, ids: Uint32Array): TrainingMatr
   codes: matrix.codes.map((column) => takeBytes(column, ids)),
   label: takeBytes(matrix.label, ids),
   ...(matrix.weight === undefined ? {} : { weight: takeFloats(matrix.weight, ids) }),
+  ...(matrix.block === undefined ? {} : { block: ids.map((id) => matrix.block?.[id] ?? 0) }),
   ...(matrix.values === undefined
     ? {}
     : { values: matrix.values.map((column) => (column === null ? null : takeFloats(column, ids))) }),
 });
 
-/** Puts the rows of `second` behind those of `first`; raw values stay only where both have them. */
+/** Puts the rows of `second` behind those of `first`; raw values and blocks stay only where both have them. */
 export const joinRows = (first: TrainingMatrix, second: TrainingMatrix): TrainingMatrix => {
   const rows = first.rows + second.rows;
   const weighted = first.weight !== undefined || second.weight !== undefined;
@@ -48,6 +51,9 @@ export const joinRows = (first: TrainingMatrix, second: TrainingMatrix): Trainin
     ...(weighted
       ? { weight: joinFloats(first.weight ?? ones(first.rows), second.weight ?? ones(second.rows)) }
       : {}),
+    ...(first.block === undefined || second.block === undefined
+      ? {}
+      : { block: Uint32Array.from([...first.block, ...second.block]) }),
     ...(first.values === undefined || second.values === undefined
       ? {}
       : {

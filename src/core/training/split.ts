@@ -1,5 +1,5 @@
 // Core, training: parts rows into three disjoint sets, fit, calibrate and test (STATISTICS §7), and an early-stopping slice
-// out of fit. Every row lands in exactly one set; rows of one instant never straddle a cut. Promises ascending ids.
+// out of fit. Every row lands in exactly one set, rows of one instant in one; no test row is older than another. Ids ascend.
 import { seeded, shuffled } from "./seeded.ts";
 
 export type Fractions = { readonly fit: number; readonly calibrate: number; readonly test: number };
@@ -16,9 +16,9 @@ export type RowSets = {
 export const STOP_SHARE = 0.15;
 
 /**
- * Parts rows by time: the oldest to fit, the newest to test. `eventTimes` null means row order is time. A cut that would part
- * rows of one instant moves on to that instant's end. The stopping slice is drawn from all fitting rows, not their newest: days
- * differ in their base rate, and a slice of the last few ends growth after a handful of trees.
+ * Parts rows by time: the newest to test, all older ones to learn from. `eventTimes` null means row order is time. A cut that would
+ * part rows of one instant moves on to that instant's end. What is older is parted by dice, whole instants at a time: days differ in
+ * their base rate, and a slice of the last few would end growth after a handful of trees, or calibrate to one odd week.
  */
 export const temporalSplit = (
   rows: number,
@@ -30,40 +30,59 @@ export const temporalSplit = (
   if (eventTimes !== null) order.sort((a, b) => (eventTimes[a] ?? 0) - (eventTimes[b] ?? 0) || a - b);
   const same = (a: number, b: number): boolean =>
     eventTimes !== null && eventTimes[order[a] ?? 0] === eventTimes[order[b] ?? 0];
-  const settle = (wanted: number): number => {
-    let cut = wanted;
-    while (cut > 0 && cut < rows && same(cut - 1, cut)) cut++;
-    return cut;
+  const whole = fractions.fit + fractions.calibrate + fractions.test;
+  let cut = Math.min(rows, Math.round((rows * (fractions.fit + fractions.calibrate)) / whole));
+  while (cut > 0 && cut < rows && same(cut - 1, cut)) cut++;
+  const draw = seeded(seed);
+  const wanted = Math.round((cut * fractions.calibrate) / (fractions.fit + fractions.calibrate));
+  const drawn = drawInstants(cut, same, wanted, draw);
+  const calibrate = order.slice(0, cut).filter((_, place) => drawn[place] === 1);
+  const fitting = order.slice(0, cut).filter((_, place) => drawn[place] === 0);
+  const mixed = Uint32Array.from(shuffled(fitting.length, draw), (place) => fitting[place] ?? 0);
+  const stopBegin = Math.round(fitting.length * (1 - STOP_SHARE));
+  return {
+    fit: mixed.slice(0, stopBegin).sort(),
+    stop: mixed.slice(stopBegin).sort(),
+    calibrate: calibrate.sort(),
+    test: order.slice(cut).sort(),
   };
-  return cutAt(order, fractions, settle, (fitting) => {
-    const drawn = shuffled(fitting.length, seeded(seed));
-    return fitting.map((_, place) => fitting[drawn[place] ?? 0] ?? 0);
-  });
+};
+
+/** Marks about `wanted` of the first `places` in order of time, never part of an instant. */
+const drawInstants = (
+  places: number,
+  same: (a: number, b: number) => boolean,
+  wanted: number,
+  draw: () => number,
+): Uint8Array => {
+  const begins: number[] = [];
+  for (let place = 0; place < places; place++) if (place === 0 || !same(place - 1, place)) begins.push(place);
+  const drawn = new Uint8Array(places);
+  let taken = 0;
+  for (const instant of shuffled(begins.length, draw)) {
+    const begin = begins[instant] ?? 0;
+    const end = begins[instant + 1] ?? places;
+    // An instant that would overshoot by more than it fills stays where it is.
+    if (taken + (end - begin) / 2 > wanted) continue;
+    drawn.fill(1, begin, end);
+    taken += end - begin;
+  }
+  return drawn;
 };
 
 /** Parts rows at random; the same seed gives the same sets. */
-export const randomSplit = (rows: number, seed: number, fractions: Fractions): RowSets =>
-  cutAt(shuffled(rows, seeded(seed)), fractions, (wanted) => wanted);
-
-const cutAt = (
-  order: Uint32Array,
-  fractions: Fractions,
-  settle: (wanted: number) => number,
-  mix: (fitting: Uint32Array) => Uint32Array = (fitting) => fitting,
-): RowSets => {
+export const randomSplit = (rows: number, seed: number, fractions: Fractions): RowSets => {
+  const order = shuffled(rows, seeded(seed));
   const whole = fractions.fit + fractions.calibrate + fractions.test;
-  const at = (share: number): number =>
-    settle(Math.min(order.length, Math.round((order.length * share) / whole)));
+  const at = (share: number): number => Math.min(rows, Math.round((rows * share) / whole));
   const fitEnd = at(fractions.fit);
-  // Cuts move forward only, so they stay in order; a set may come out empty, and the caller refuses it by its size.
-  const fitting = mix(order.slice(0, fitEnd));
   const stopBegin = Math.round(fitEnd * (1 - STOP_SHARE));
   const calibrateEnd = Math.max(fitEnd, at(fractions.fit + fractions.calibrate));
   const part = (begin: number, end: number): Uint32Array => order.slice(begin, end).sort();
   return {
-    fit: fitting.slice(0, stopBegin).sort(),
-    stop: fitting.slice(stopBegin).sort(),
+    fit: part(0, stopBegin),
+    stop: part(stopBegin, fitEnd),
     calibrate: part(fitEnd, calibrateEnd),
-    test: part(calibrateEnd, order.length),
+    test: part(calibrateEnd, rows),
   };
 };

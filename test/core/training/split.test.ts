@@ -22,8 +22,8 @@ describe("every split", () => {
   it("cuts where the fractions say", () => {
     const { fit, stop, calibrate, test } = temporalSplit(100, null, FRACTIONS, 1);
     expect([fit.length, stop.length, calibrate.length, test.length]).toEqual([51, 9, 20, 20]);
-    expect([calibrate[0], test[0]]).toEqual([60, 80]);
-    expect(Math.max(...fit, ...stop)).toBe(59);
+    expect(test[0]).toBe(80);
+    expect(Math.max(...fit, ...stop, ...calibrate)).toBe(79);
   });
 });
 
@@ -40,24 +40,38 @@ describe("a temporal split", () => {
           for (const instant of mine) expect(later.has(instant)).toBe(false);
         }),
       );
-      // Older sets hold older instants.
-      const ends = instants.filter((set) => set.size > 0).map((set) => [...set].map((time) => time ?? NaN));
-      ends
-        .slice(1)
-        .forEach((set, at) => expect(Math.min(...set)).toBeGreaterThan(Math.max(...(ends[at] ?? []))));
+      // Nothing that is learned from, chosen by or calibrated on is as new as a test row.
+      const newest = (ids: Uint32Array): number => Math.max(...[...ids].map((row) => times[row] ?? NaN));
+      const firstTested = Math.min(...[...sets.test].map((row) => times[row] ?? NaN));
+      for (const older of [sets.fit, sets.stop, sets.calibrate])
+        expect(newest(older)).toBeLessThan(firstTested);
     }
   });
 });
 
-describe("the stopping slice of a temporal split", () => {
-  it("is drawn from the whole fitting span, by the seed", () => {
-    const { fit, stop } = temporalSplit(10_000, null, FRACTIONS, 1);
-    const older = [...stop].filter((row) => row < 3_000).length / stop.length;
-    expect(older).toBeGreaterThan(0.4);
-    expect(older).toBeLessThan(0.6);
-    expect(temporalSplit(10_000, null, FRACTIONS, 1)).toEqual(temporalSplit(10_000, null, FRACTIONS, 1));
-    expect(temporalSplit(10_000, null, FRACTIONS, 2).stop).not.toEqual(stop);
-    expect([...fit].every((row, at) => at === 0 || row > (fit[at - 1] ?? 0))).toBe(true);
+describe.each(["stop", "calibrate"] as const)("the %s slice of a temporal split", (slice) => {
+  it("is drawn from all that is older than the test rows, by the seed", () => {
+    const sets = temporalSplit(10_000, null, FRACTIONS, 1);
+    const older = [...sets[slice]].filter((row) => row < 4_000).length / sets[slice].length;
+    expect(older).toBeGreaterThan(0.45);
+    expect(older).toBeLessThan(0.55);
+    expect(temporalSplit(10_000, null, FRACTIONS, 1)).toEqual(sets);
+    expect(temporalSplit(10_000, null, FRACTIONS, 2)[slice]).not.toEqual(sets[slice]);
+    for (const ids of Object.values(sets))
+      expect([...ids].every((row, at) => at === 0 || row > (ids[at - 1] ?? 0))).toBe(true);
+  });
+});
+
+describe("a temporal split of few instants", () => {
+  it("leaves an instant that is far too large where it is, and the calibration set empty", () => {
+    const times = Float64Array.from({ length: 100 }, (_, row) => (row < 80 ? 1 : 2));
+    const { fit, stop, calibrate, test } = temporalSplit(100, times, FRACTIONS, 1);
+    expect([fit.length + stop.length, calibrate.length, test.length]).toEqual([80, 0, 20]);
+  });
+
+  it("calibrates on everything that is not tested on where nothing is fitted", () => {
+    const { fit, stop, calibrate } = temporalSplit(100, null, { fit: 0, calibrate: 0.5, test: 0.5 }, 1);
+    expect([fit.length, stop.length, calibrate.length]).toEqual([0, 0, 50]);
   });
 });
 
