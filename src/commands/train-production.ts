@@ -45,12 +45,7 @@ const rowsOf = async (
 ): Promise<RowsToLearn & Pick<TrainJob, "start">> => {
   const parent = await registry.load(job.model, job.parent);
   const { definition: contract, digest } = parent.preprocessor.contract;
-  const { startMs, start } = goesOn(config)
-    ? startFrom(
-        { explainer: parent.preprocessor.explainer, seenTo: parent.metadata.provenance.to },
-        { startMs: job.start_ms, endMs: job.end_ms },
-      )
-    : { startMs: job.start_ms, start: null };
+  const { startMs, start } = await startOf(job, config, registry);
   const clickhouse = wireClickhouse(config);
   const rows = await createOutcomes(clickhouse)
     .trainingRows({
@@ -82,9 +77,29 @@ const rowsOf = async (
   };
 };
 
-/** Only trees of the house can be grown on. */
-const goesOn = ({ service }: Config): boolean =>
-  service.trainer.command === null && service.training.family === "gradient-boosted-trees";
+/** The serving model's trees to go on from; where it has none, those of the newest version that has seen none of the span. */
+const startOf = async (
+  job: z.infer<typeof Job>,
+  { service }: Config,
+  registry: ReturnType<typeof openRegistry>,
+): Promise<ReturnType<typeof startFrom>> => {
+  const span = { startMs: job.start_ms, endMs: job.end_ms };
+  const scratch = { startMs: span.startMs, start: null };
+  if (service.trainer.command !== null || service.training.family !== "gradient-boosted-trees")
+    return scratch;
+  const parent = await registry.load(job.model, job.parent);
+  const digest = parent.metadata.encoding_digest;
+  const others = (await registry.list(job.model)).map(({ version }) => version).reverse();
+  for (const version of [job.parent, ...others.filter((other) => other !== job.parent)]) {
+    // A bundle that cannot be read is nothing to go on from; `models verify` says what ails it.
+    const bundle = await registry.load(job.model, version).catch(() => null);
+    if (bundle === null || bundle.metadata.encoding_digest !== digest) continue;
+    const { explainer } = bundle.preprocessor;
+    const from = startFrom({ explainer, seenTo: bundle.metadata.provenance.to }, span);
+    if (from.start !== null && (version === job.parent || from.startMs === span.startMs)) return from;
+  }
+  return scratch;
+};
 
 /** Turns row-major codes into columns. */
 const columnsOf = (codes: Uint8Array, rows: number): Uint8Array[] => {
