@@ -78,6 +78,12 @@ export const ServiceConfig = z.strictObject({
       revise_within: Duration.default("7d"),
     })
     .prefault({}),
+  retention: z
+    .strictObject({
+      /** Predictions and labels older than this go, a month at a time; null: never. Snapshots, decisions and the log are kept. */
+      predictions: Duration.nullable().default("400d"),
+    })
+    .prefault({}),
   shadow: z
     .strictObject({
       isolation: z.enum(["inline", "process"]).default("inline"),

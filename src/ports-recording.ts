@@ -3,6 +3,7 @@
 import type { StreamKind } from "../contracts/event.ts";
 import type { Gap, ParkedRow } from "./core/reconciliation.ts";
 import type { EntryRead, Refused, WatermarkMark } from "./core/recording.ts";
+import type { Month } from "./core/retention.ts";
 import type { StreamProgress } from "./core/watermark.ts";
 
 /** What an operator must hear of a stream. `lost` means entries vanished unread: their windows are incomplete. */
@@ -64,6 +65,13 @@ export interface ReadsProgress {
   standing(): Promise<readonly StreamStanding[]>;
   /** Removes what every group has settled and is older than the replay slack; returns entries removed. */
   trim(by: { readonly replaySlackMs: number }): Promise<number>;
+}
+
+/** The months of facts there are. */
+export interface KeepsMonths {
+  months(): Promise<readonly Month[]>;
+  /** Takes one away for good; one that is gone is no error. */
+  drop(month: Pick<Month, "facts" | "month">): Promise<void>;
 }
 
 /** A dead letter as reconciliation sees it: the rows in it are accounted for. */

@@ -4,6 +4,7 @@ import { loadAlerts, openChannels } from "../src/adapters/channels.ts";
 import { createCheckpoints } from "../src/adapters/checkpoints.ts";
 import type { Config } from "../src/adapters/config.ts";
 import { createFailpoints } from "../src/adapters/failpoints.ts";
+import { createFactRetention } from "../src/adapters/fact-retention.ts";
 import { createFactSink } from "../src/adapters/fact-sink.ts";
 import { createQueues, startStageWorkers, type Queues, type StageHandlers } from "../src/adapters/queues.ts";
 import { createMetricsStore } from "../src/adapters/metrics-store.ts";
@@ -32,6 +33,7 @@ import { reconcile } from "./reconcile.ts";
 import { createRecorder } from "./record.ts";
 import { withRecovery } from "./recovery.ts";
 import { report } from "./report.ts";
+import { retain } from "./retain.ts";
 import { retrain, type RetrainPorts } from "./retrain.ts";
 import { roll } from "./roll.ts";
 
@@ -322,6 +324,9 @@ const stageHandlers = (stores: Stores, by: Around & Watched): StageHandlers => {
       trim: async () => {
         const replaySlackMs = durationMs(config.service.streams.replay_slack);
         metrics.trimmed.inc(await progress.trim({ replaySlackMs }));
+        const settled = await progressOf("settled");
+        const facts = createFactRetention(stores.clickhouse);
+        if (settled !== null) await retain({ ...ports, facts }, config.service, settled);
       },
       report: async () => {
         const settled = await progressOf("settled");

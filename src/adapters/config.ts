@@ -7,6 +7,7 @@ import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { RunningStack, ScheduleConfig, ServiceConfig } from "../../contracts/config.ts";
 import { nearestWord } from "../core/nearest.ts";
+import { retentionProblem } from "../core/retention.ts";
 
 export interface Config {
   readonly home: string;
@@ -43,10 +44,13 @@ export const loadConfig = (env: NodeJS.ProcessEnv = process.env): Config => {
     service["redis"] = preferUrl(service["redis"], running.redis);
     service["clickhouse"] = preferUrl(service["clickhouse"], running.clickhouse);
   }
+  const checked = check(ServiceConfig, service, "service.yaml");
+  const tooShort = retentionProblem(checked);
+  if (tooShort !== null) throw new ConfigError(`service.yaml: ${tooShort}`);
   return {
     home,
     configDir,
-    service: check(ServiceConfig, service, "service.yaml"),
+    service: checked,
     schedule: check(ScheduleConfig, readYaml(path.join(configDir, "schedule.yaml")), "schedule.yaml"),
     running,
   };

@@ -1,8 +1,10 @@
 // The roll stage on the real engine: once, twice and half-way. The same events in whatever order and batches they arrive end in the
 // same digests; what was written is never changed; a longer window is the exact sum of its parts.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createFactRetention } from "../../src/adapters/fact-retention.ts";
 import { createSnapshots } from "../../src/adapters/snapshot-store.ts";
 import { seeded, shuffled } from "../../src/core/training/seeded.ts";
+import { retain } from "../../workers/retain.ts";
 import { roll } from "../../workers/roll.ts";
 import {
   DAY,
@@ -289,5 +291,56 @@ describe("half-way", () => {
       bucketMs: 6 * HOUR,
     });
     expect(features?.histogram.counts.reduce((sum, n) => sum + n, 0)).toBe(12);
+  });
+});
+
+/** Rows of facts by month. */
+const months = () =>
+  house.stack.sql(
+    `SELECT * FROM (
+     SELECT 'predictions' AS name, toYYYYMM(event_time) AS month, count() AS rows FROM predictions GROUP BY month
+     UNION ALL
+     SELECT 'labels', toYYYYMM(received_at) AS month, count() FROM labels GROUP BY month
+     ) ORDER BY ALL SETTINGS output_format_json_quote_64bit_integers = 0`,
+  );
+
+describe("facts that have had their time", () => {
+  it("go a month at a time; what was rolled from them stays, and nothing goes twice", async () => {
+    const january = house.traffic({ fromMs: START, hours: 24, perHour: 4 });
+    const march = house.traffic({
+      fromMs: START + 60 * DAY,
+      hours: 24,
+      perHour: 4,
+      seed: 5,
+      firstSeq: january.length,
+    });
+    for (const facts of [january, march]) {
+      await house.record(facts);
+      await house.label(facts.map(({ request, label, atMs }) => ({ request, label, atMs: atMs + DAY })));
+    }
+    await rollThrough(START + DAY);
+    const before = await digests();
+    expect(before.length).toBeGreaterThan(2);
+
+    const { service } = house.stores.config;
+    const by = { ...service, retention: { predictions: "90d" } };
+    const ports = { ...house.ports, facts: createFactRetention(house.stores.clickhouse) };
+    const februaryBegins = START + 31 * DAY;
+    // The contract's labels take a day; nothing of January is 90 days old before the first of May.
+    expect(await retain(ports, by, februaryBegins + 90 * DAY - 1)).toEqual([]);
+    const gone = await retain(ports, by, februaryBegins + 90 * DAY);
+    expect(gone.map(({ facts, month, rows }) => [facts, month, rows])).toEqual([
+      ["labels", "200101", january.length],
+      ["predictions", "200101", january.length],
+    ]);
+    expect(await months()).toEqual([
+      { name: "labels", month: 200_103, rows: march.length },
+      { name: "predictions", month: 200_103, rows: march.length },
+    ]);
+    expect(await retain(ports, by, februaryBegins + 90 * DAY)).toEqual([]);
+
+    await rollThrough(START + DAY + HOUR);
+    expect(await digests()).toEqual(before);
+    expect(await retain(ports, { ...by, retention: { predictions: null } }, START + 5_000 * DAY)).toEqual([]);
   });
 });
