@@ -92,6 +92,7 @@ const RESERVED = new Set([
   "HOME",
   "CONFIG",
   "BOOTSTRAP_KEY",
+  "KEY",
   "FAILPOINTS",
   "SLOT",
   "SUPERVISED",

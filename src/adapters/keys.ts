@@ -2,7 +2,7 @@
 // readable by its owner alone, so concurrent commands cannot undo each other and a revocation is final. A reader is at most seconds
 // behind; it keeps no secret, and compares digests in constant time, with the same steps for a key that does not exist.
 import { createHmac, randomBytes, randomInt, timingSafeEqual } from "node:crypto";
-import { chmod, link, readFile, readdir, rm, stat } from "node:fs/promises";
+import { chmod, link, mkdir, open, readFile, readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { KeyFile, RevocationFile, SecretFile, type KeyRole } from "../../contracts/keys.ts";
 import { SECRET_ALPHABET, SECRET_LENGTH, isLive, keyId, keyText, liveDigests } from "../core/keys.ts";
@@ -13,6 +13,8 @@ import { isCode, makeDirectory, syncPath, writeNew } from "./durable.ts";
 /** A cache younger than this is not looked after; older than the second it is not trusted to know of a revocation. */
 const REFRESH_MS = 1_000;
 const TRUSTED_MS = 4_000;
+/** A key's last use is noted once in so long, to the minute: it is there to find keys nobody needs, not to log requests. */
+const USE_NOTED_EVERY_MS = 60_000;
 const BOOTSTRAP = "bootstrap";
 const BOOTSTRAP_LENGTH_MIN = 16;
 /** Compared with where there is no such key, so that the steps are the same. */
@@ -22,6 +24,8 @@ export interface KeyStore extends ChecksKeys {
   /** Reads all files now; rejects where that cannot be done. */
   refresh(): Promise<void>;
   all(): readonly KeyRecord[];
+  /** When each key last opened something, by id, to the minute; a key that never did is absent. */
+  lastUsed(): Promise<ReadonlyMap<string, number>>;
   /** Makes a key; its text is given this once and kept nowhere. Null where a live key has the name. */
   create(by: {
     name: string;
@@ -70,6 +74,16 @@ export const openKeys = (by: {
   const digestOf = (text: string): Buffer => createHmac("sha256", pepper).update(text).digest();
   const bootstrapHolder: KeyHolder = { id: BOOTSTRAP, name: BOOTSTRAP, roles: ["admin"], models: null };
 
+  const noted = new Map<string, number>();
+  const noteUse = (holder: KeyHolder, nowMs: number): KeyHolder => {
+    if (nowMs - (noted.get(holder.id) ?? -Infinity) >= USE_NOTED_EVERY_MS) {
+      noted.set(holder.id, nowMs);
+      // A disk that takes no note must not keep anyone out.
+      touch(path.join(folder, USES), holder.id, nowMs).catch(() => undefined);
+    }
+    return holder;
+  };
+
   const byKey = (text: string, nowMs: number): KeyHolder | null => {
     const offered = digestOf(text);
     const record = records.get(keyId(text) ?? "");
@@ -78,7 +92,7 @@ export const openKeys = (by: {
       same(offered, Buffer.from(known, "hex")),
     );
     const first = by.bootstrap !== undefined && same(offered, digestOf(by.bootstrap));
-    if (record !== undefined && fits.some((fit) => fit)) return record;
+    if (record !== undefined && fits.some((fit) => fit)) return noteUse(record, nowMs);
     return first ? bootstrapHolder : null;
   };
 
@@ -102,6 +116,7 @@ export const openKeys = (by: {
   return {
     refresh,
     all: () => [...records.values()].sort((a, b) => a.createdMs - b.createdMs),
+    lastUsed: () => readUses(path.join(folder, USES)),
     configured: () => wasConfigured,
     freshness: () => {
       const ageMs = by.monotonicMs() - readAt;
@@ -115,7 +130,9 @@ export const openKeys = (by: {
       const offered = Buffer.from(seal, "hex");
       const fits = secretsOf(id, nowMs).map((digest) => same(offered, sealOf(id, Number(until), digest)));
       if (!fits.some((fit) => fit) || !(nowMs < Number(until))) return null;
-      return id === BOOTSTRAP ? bootstrapHolder : (records.get(id) ?? null);
+      if (id === BOOTSTRAP) return bootstrapHolder;
+      const holder = records.get(id);
+      return holder === undefined ? null : noteUse(holder, nowMs);
     },
     openSession: (holder, by) => {
       const record = records.get(holder.id);
@@ -232,6 +249,34 @@ const putNew = async (folder: string, name: string, content: string): Promise<bo
   } finally {
     await rm(sibling, { force: true });
   }
+};
+
+/** Empty files by key id; the time of the file is the time of the use, whichever process wrote it. */
+const USES = "used";
+
+const touch = async (folder: string, id: string, atMs: number): Promise<void> => {
+  // Beside the keys only: a home that is gone stays gone.
+  await mkdir(folder, { mode: 0o700 }).catch((cause: unknown) => {
+    if (!isCode(cause, "EEXIST")) throw cause;
+  });
+  const file = await open(path.join(folder, id), "a", 0o600);
+  try {
+    await file.utimes(atMs / 1_000, atMs / 1_000);
+  } finally {
+    await file.close();
+  }
+};
+
+const readUses = async (folder: string): Promise<ReadonlyMap<string, number>> => {
+  const ids = await readdir(folder).catch((cause: unknown) => {
+    if (isCode(cause, "ENOENT")) return [];
+    throw cause;
+  });
+  const uses = ids.map(async (id): Promise<[string, number]> => [
+    id,
+    (await stat(path.join(folder, id))).mtimeMs,
+  ]);
+  return new Map(await Promise.all(uses));
 };
 
 const ensurePepper = async (folder: string): Promise<Buffer> => {

@@ -10,14 +10,20 @@ type Features = Record<string, string | number | null>;
 /** Namespace of the ids of replayed rows. */
 const REPLAY_NAMESPACE = "8d0f6f5e-6e0a-5c64-9a53-4c7f1a1f7a11";
 
-/** Makes a source of a dataset; `distort` may change what the client sends (an announced fault), never the dataset. */
+interface ReplayHow {
+  /** May change what the client sends (an announced fault), never the dataset. */
+  readonly distort?: (features: Features, atMs: number) => Features;
+  /** For data without event time, whose row order is its time: rows are spread evenly over this span. */
+  readonly spread?: { readonly startMs: number; readonly lengthMs: number } | null;
+}
+
+/** Makes a source of a dataset. */
 export const createReplaySource = (
   frozen: FrozenDataset,
   contract: FeatureContract,
-  distort: (features: Features, atMs: number) => Features = (features) => features,
+  { distort = (features) => features, spread = null }: ReplayHow = {},
 ): ReplaySource => {
-  const times = frozen.eventTimeMs;
-  if (times === null) throw new Error("only data with an event time can be replayed");
+  const times = timesOf(frozen, spread);
   const ids = createIds();
   const names = Object.keys(contract.features);
   const readers = names.map((name) => {
@@ -47,6 +53,16 @@ export const createReplaySource = (
         .readUInt32BE(0) /
       2 ** 32,
   };
+};
+
+const timesOf = (
+  { eventTimeMs, rows }: FrozenDataset,
+  spread: ReplayHow["spread"],
+): { readonly [row: number]: number } => {
+  if (eventTimeMs !== null) return eventTimeMs;
+  if (spread === null || spread === undefined)
+    throw new Error("this data has no event time: say when it happened");
+  return Float64Array.from({ length: rows }, (_, row) => spread.startMs + (row * spread.lengthMs) / rows);
 };
 
 const numberOrNull = (value: number | undefined): number | null =>

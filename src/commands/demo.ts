@@ -241,11 +241,12 @@ const run = async (
   const { createDisplay, telling } = await import("./demo-display.ts");
   const { stores, api, prepared, signal, say } = by;
   const client = createHttpClient(api);
-  const source = createReplaySource(prepared.frozen, prepared.contract, (features, atMs) =>
-    atMs >= KILOMETRES.fromMs && atMs < KILOMETRES.toMs
-      ? { ...features, distance: Number(features["distance"]) * KILOMETRES.factor }
-      : features,
-  );
+  const source = createReplaySource(prepared.frozen, prepared.contract, {
+    distort: (features, atMs) =>
+      atMs >= KILOMETRES.fromMs && atMs < KILOMETRES.toMs
+        ? { ...features, distance: Number(features["distance"]) * KILOMETRES.factor }
+        : features,
+  });
   const display = createDisplay();
   const moments: { at: string; text: string }[] = [];
   const alerts: string[] = [];

@@ -88,7 +88,9 @@ const revoke = async (id: string, flags: { json?: boolean }): Promise<void> => {
 const list = async (flags: { json?: boolean }): Promise<void> => {
   const { isLive, liveDigests } = await import("../core/keys.ts");
   const nowMs = Date.now();
-  const rows = (await openStore()).all().map((key) => ({
+  const store = await openStore();
+  const used = await store.lastUsed();
+  const rows = store.all().map((key) => ({
     id: key.id,
     name: key.name,
     env: key.env,
@@ -99,23 +101,35 @@ const list = async (flags: { json?: boolean }): Promise<void> => {
     created_at: new Date(key.createdMs).toISOString(),
     expires_at: key.expiresMs === null ? null : new Date(key.expiresMs).toISOString(),
     revoked_at: key.revokedMs === null ? null : new Date(key.revokedMs).toISOString(),
+    last_used_at: instantOf(used.get(key.id)),
   }));
   if (flags.json === true) return print(JSON.stringify({ keys: rows }));
   if (rows.length === 0) return print("no keys: the api answers its own machine only (flyball keys create)");
-  for (const { id, name, state, roles, models, expires_at } of rows)
+  const table = [
+    ["ID", "STATE", "NAME", "LAST USED", "EXPIRES", "ROLES", "MODELS"],
+    ...rows.map(({ id, name, state, roles, models, expires_at, last_used_at }) => [
+      id,
+      state,
+      name,
+      last_used_at?.slice(0, 16) ?? "never",
+      expires_at?.slice(0, 16) ?? "never",
+      roles.join(","),
+      models?.join(",") ?? "all",
+    ]),
+  ];
+  const widths = (table[0] ?? []).map((_, at) => Math.max(...table.map((row) => row[at]?.length ?? 0)));
+  for (const row of table)
     print(
-      [
-        id,
-        state.padEnd(7),
-        name.padEnd(20),
-        roles.join(","),
-        models?.join(",") ?? "all models",
-        expires_at ?? "",
-      ]
+      row
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
         .join("  ")
         .trimEnd(),
     );
 };
+
+/** To the minute, as it is noted. */
+const instantOf = (ms: number | undefined): string | null =>
+  ms === undefined ? null : new Date(Math.floor(ms / 60_000) * 60_000).toISOString();
 
 const openStore = async () => {
   const { loadConfig } = await import("../adapters/config.ts");

@@ -123,10 +123,10 @@ const labelReader = ({
   };
 };
 
-/** The contract's own words come first: where it calls 0 positive, 0 is positive. */
+/** The contract's own words come first, by their text as in files: where it calls 0 positive, 0 and "0" are positive. */
 const labelValue = ({ label }: FeatureContract, value: string | number | boolean): 0 | 1 | null => {
-  if (value === label.positive) return 1;
-  if (value === label.negative) return 0;
+  if (String(value) === String(label.positive)) return 1;
+  if (String(value) === String(label.negative)) return 0;
   if (value === 1 || value === true) return 1;
   return value === 0 || value === false ? 0 : null;
 };

@@ -19,12 +19,16 @@ export interface ReplayOptions {
   readonly labelShare: number;
   readonly concurrency: number;
   readonly labelsAtOnce: number;
+  /** Where an interrupted replay had come to: rows before it are not sent again, only their labels that come later. */
+  readonly resumeMs?: number;
 }
 
 export interface Journal {
   /** Distinct requests answered 200, and answered 422 with an `invalid` event. */
   answered: number;
   invalid: number;
+  /** Rows of a time the replay had reached before. */
+  passed: number;
   labels: number;
   steps: number;
   /** Event time told last, and settled. */
@@ -37,14 +41,23 @@ export const replay = async (
   source: ReplaySource,
   options: ReplayOptions,
 ): Promise<Journal> => {
-  const journal: Journal = { answered: 0, invalid: 0, labels: 0, steps: 0, settledMs: null };
+  const journal: Journal = { answered: 0, invalid: 0, passed: 0, labels: 0, steps: 0, settledMs: null };
   const due: { atMs: number; row: number }[] = [];
   let row = 0;
   let labelled = 0;
   if (source.rows === 0) return journal;
   const lastMs = source.eventTimeMs(source.rows - 1) + options.labelDelayMs;
-  let startMs = Math.floor(source.eventTimeMs(0) / options.stepMs) * options.stepMs;
-  await advance(ports, startMs);
+  const firstMs = Math.max(source.eventTimeMs(0), options.resumeMs ?? -Infinity);
+  let startMs = Math.floor(firstMs / options.stepMs) * options.stepMs;
+  const resumeMs = Math.max(startMs, options.resumeMs ?? -Infinity);
+  const labelAt = (i: number): void => {
+    if (source.label(i) === null || source.draw(i) >= options.labelShare) return;
+    const atMs = source.eventTimeMs(i) + options.labelDelayMs;
+    if (atMs >= resumeMs) due.push({ atMs, row: i });
+  };
+  for (; row < source.rows && source.eventTimeMs(row) < resumeMs; row++) labelAt(row);
+  journal.passed = row;
+  await advance(ports, resumeMs);
   while (startMs <= lastMs && !ports.signal.aborted) {
     const endMs = startMs + options.stepMs;
     const first = row;
@@ -52,12 +65,12 @@ export const replay = async (
     await pool(options.concurrency, row - first, (i) =>
       predictRow(ports, source, options, journal, first + i),
     );
-    for (let i = first; i < row; i++)
-      if (source.label(i) !== null && source.draw(i) < options.labelShare)
-        due.push({ atMs: source.eventTimeMs(i) + options.labelDelayMs, row: i });
+    for (let i = first; i < row; i++) labelAt(i);
     const from = labelled;
     while (labelled < due.length && (due[labelled]?.atMs ?? Infinity) < endMs) labelled += 1;
     await sendLabels(ports, source, options, journal, due.slice(from, labelled));
+    // Event time that was told is over: an interrupted step must not be, or its rest could never be sent.
+    if (ports.signal.aborted) break;
     await advance(ports, endMs);
     journal.steps += 1;
     journal.settledMs = endMs;

@@ -11,7 +11,8 @@ beforeEach(() => {
   home = mkdtempSync(path.join(tmpdir(), "flyball-keys-"));
   monotonic = 0;
 });
-afterEach(() => rmSync(home, { recursive: true, force: true }));
+// A use may be noted at this very moment.
+afterEach(() => rmSync(home, { recursive: true, force: true, maxRetries: 5 }));
 
 const open = (bootstrap?: string) => openKeys({ home, bootstrap, monotonicMs: () => monotonic });
 const made = async (store = open(), over: object = {}) => {
@@ -49,6 +50,30 @@ describe("keys on disk", () => {
     const mixed = key.replace(id, other.id);
     for (const wrong of [mixed, key.slice(0, -1), "", "fb_test_aaaaaaaaaaaa_x"])
       expect(store.byKey(wrong, 2000)).toBeNull();
+  });
+
+  it("tell when they last opened something, to any process, and nothing of refusals", async () => {
+    const store = open();
+    const { key, id } = await made(store);
+    const idle = await made(store, { name: "idle" });
+    expect((await store.lastUsed()).size).toBe(0);
+    store.byKey(key.slice(0, -1), 50_000);
+    store.byKey(key, 60_000);
+    await expect.poll(async () => (await open().lastUsed()).get(id)).toBe(60_000);
+    // Within a minute nothing is written again; after it, it is.
+    store.byKey(key, 119_999);
+    const session = store.openSession(
+      { id, name: "alice", roles: ["read"], models: null },
+      { nowMs: 60_000, untilMs: 900_000 },
+    );
+    expect(store.bySession(session, 120_000)?.id).toBe(id);
+    await expect.poll(async () => (await open().lastUsed()).get(id)).toBe(120_000);
+    expect((await store.lastUsed()).has(idle.id)).toBe(false);
+    expect(statSync(path.join(home, "keys", "used", id)).mode & 0o777).toBe(0o600);
+    // What was noted is no key file: the set is read as before.
+    const again = open();
+    await again.refresh();
+    expect(again.all()).toHaveLength(2);
   });
 
   it("are refused a second live holder of a name, and given it again after a revocation", async () => {
