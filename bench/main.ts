@@ -17,6 +17,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   streams: () => import("./streams.ts"),
   windows: () => import("./windows.ts"),
   decisions: () => import("./decisions.ts"),
+  dashboard: () => import("./dashboard.ts"),
 };
 
 const USAGE = `usage: npm run bench -- NAME [--json FILE] [--minutes N]\nbenches: ${Object.keys(BENCHES).join(", ")}\n`;

@@ -41,6 +41,7 @@ const NAMES: Readonly<Record<string, string>> = {
   w1_over_refstd: "W1 / ref. sd",
   score_psi_10: "Score PSI",
   score_ks_d: "Score KS",
+  labelled_score_ks_d: "Labelled score KS",
 };
 
 /** Tone of a state, action, status or severity: colour never stands alone, the word is always beside it. */
