@@ -1,0 +1,235 @@
+// End to end: a stranger follows the README with data of their own, in a fresh folder: every sh block of "Bring your own model and data" is
+// carried out as it stands, then recorded data lives through a replayed clock; the keys of docs/security.md are made and ended.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { RunningStack } from "../../contracts/config.ts";
+import { projectRoot } from "../../src/adapters/config.ts";
+import { diceOf } from "../../src/core/simulate-dice.ts";
+import { blocksOf } from "../support/documents.ts";
+
+const CLI = path.join(projectRoot(), "dist", "src", "cli.js");
+const STARTS_MS_MAX = 90_000;
+const folder = mkdtempSync(path.join(tmpdir(), "flyball-reader-"));
+const home = path.join(folder, ".flyball");
+let stack: ChildProcess | null = null;
+
+const env = (extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv => ({
+  ...process.env,
+  PATH: `${path.join(folder, "bin")}:${process.env["PATH"] ?? ""}`,
+  FLYBALL_API_PORT: "0",
+  FLYBALL_METRICS_PORT: "0",
+  ...extra,
+});
+
+const sh = async (script: string, extra: Readonly<Record<string, string>> = {}): Promise<string> => {
+  const child = spawn("bash", ["-euo", "pipefail", "-c", script], {
+    cwd: folder,
+    env: env(extra),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let [out, err] = ["", ""];
+  child.stdout.on("data", (chunk: Buffer) => void (out += chunk.toString("utf8")));
+  child.stderr.on("data", (chunk: Buffer) => void (err += chunk.toString("utf8")));
+  await once(child, "close");
+  expect(child.exitCode, `${script}\n${out}\n${err}`).toBe(0);
+  return out;
+};
+
+/** What a reader does with `… &`: starts it, and waits until it says where it is. */
+const up = async (extra: Readonly<Record<string, string>> = {}): Promise<RunningStack> => {
+  const child = spawn(process.execPath, [CLI, "up"], {
+    cwd: folder,
+    env: env(extra),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  stack = child;
+  let said = "";
+  const hear = (chunk: Buffer): void => void (said += chunk.toString("utf8"));
+  child.stdout.on("data", hear);
+  child.stderr.on("data", hear);
+  const file = path.join(home, "run.json");
+  await expect
+    .poll(() => child.exitCode ?? (existsSync(file) && said.includes("dashboard")), {
+      timeout: STARTS_MS_MAX,
+      message: said,
+    })
+    .toBe(true);
+  return RunningStack.parse(JSON.parse(readFileSync(file, "utf8")));
+};
+
+const down = async (): Promise<void> => {
+  if (stack === null || stack.exitCode !== null) return;
+  const gone = once(stack, "exit");
+  stack.kill("SIGTERM");
+  await gone;
+  stack = null;
+};
+
+/** Three weeks of customers; who leaves depends on what they pay and how long they stayed. */
+const churn = (): string => {
+  const dice = diceOf(11);
+  const rows = Array.from({ length: 3_000 }, (_, i) => {
+    const tenure = Math.floor(dice.uniform() * 72);
+    const visits = Math.floor(dice.uniform() * 200);
+    const monthly = 10 + dice.uniform() * 90;
+    const odds = 0.5 - visits / 200 - tenure / 24 + monthly / 50;
+    const left = dice.uniform() < 1 / (1 + Math.exp(-odds)) ? 1 : 0;
+    const at = new Date(Date.UTC(2026, 2, 1) + i * 600_000).toISOString();
+    return [at, tenure, visits, monthly.toFixed(2), left].join(",");
+  });
+  return `at,tenure,visits,monthly,churned\n${rows.join("\n")}\n`;
+};
+
+beforeAll(() => {
+  if (!existsSync(CLI)) throw new Error("end-to-end tests run what was built: npm run build");
+  const bin = path.join(folder, "bin");
+  mkdirSync(bin);
+  // What npm would put on the path of a project that depends on this one.
+  const shim = `#!/bin/sh\nexec "${process.execPath}" "${CLI}" "$@"\n`;
+  writeFileSync(path.join(bin, "flyball"), shim);
+  writeFileSync(path.join(bin, "npx"), `#!/bin/sh\nexec "$@"\n`);
+  for (const name of ["flyball", "npx"]) chmodSync(path.join(bin, name), 0o755);
+  writeFileSync(path.join(folder, "churn.csv"), churn());
+});
+afterAll(async () => {
+  await down();
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+describe("the README's own model and data", () => {
+  const [demo, infer, freeze, train, begin, predict, load, ...rest] = blocksOf("README.md").filter(
+    ({ language }) => language === "sh",
+  );
+  let answered = "";
+
+  it("has the steps this test walks, and no other", () => {
+    expect(demo?.text).toMatch(/^npm run demo .*\nnpm test .*\n$/);
+    expect(rest).toEqual([]);
+  });
+
+  it("drafts a contract, freezes, trains, and registers a model from elsewhere", async () => {
+    await sh(infer?.text ?? "");
+    await sh(freeze?.text ?? "");
+    const [first = "", second = ""] = (train?.text ?? "").split("\n");
+    await sh(first);
+    copyFileSync(
+      path.join(home, "registry", "churn", "1.0.0", "model.onnx"),
+      path.join(folder, "model.onnx"),
+    );
+    await sh(second);
+    expect(await sh("flyball models ls --json")).toContain("1.1.0");
+  });
+
+  it("runs, promotes, predicts, and takes labels from a file", async () => {
+    const lines = (begin?.text ?? "").trim().split("\n");
+    const starts = lines.findIndex((line) => line.endsWith("&"));
+    expect(lines[starts]).toBe("npx flyball up &");
+    await sh(lines.slice(0, starts).join("\n"));
+    const { api } = await up();
+    await sh(lines.slice(starts + 1).join("\n"));
+    await expect.poll(async () => (await fetch(`${api}/readyz`)).status, { timeout: 30_000 }).toBe(200);
+    answered = await sh((predict?.text ?? "").replace("localhost:8080", new URL(api).host));
+    const { request_id } = z
+      .object({ request_id: z.uuid(), probability: z.number() })
+      .parse(JSON.parse(answered));
+    const observed = new Date().toISOString();
+    writeFileSync(
+      path.join(folder, "outcomes.csv"),
+      `request_id,label,observed_at,source\n${request_id},1,${observed},crm\n`,
+    );
+    expect(await sh(load?.text ?? "")).toBe("1 of 1 labels accepted\n");
+    // The same words as JSON lines and zipped; one row that is no label sends nothing at all.
+    writeFileSync(
+      path.join(folder, "more.jsonl"),
+      `${JSON.stringify({ request_id, label: true, observed_at: observed })}\n`,
+    );
+    const told = await sh("gzip more.jsonl && flyball labels load more.jsonl.gz --model churn --json");
+    expect(JSON.parse(told)).toEqual({ rows: 1, accepted: 1, refused: 0, rejected: [] });
+    writeFileSync(
+      path.join(folder, "bad.csv"),
+      `request_id,label,observed_at\n${request_id},1,${observed}\nnobody,1,${observed}\n`,
+    );
+    const refused = await sh("flyball labels load bad.csv --json || [ $? = 1 ]");
+    expect(JSON.parse(refused)).toMatchObject({ rows: 2, accepted: 0, refused: 1, rejected: [{ row: 2 }] });
+    // Under the wall's clock the past cannot be lived again, and the refusal says what can.
+    await sh(
+      "! flyball replay --contract churn@1.0.0 --data march 2>why.txt; grep FLYBALL_CLOCK=replay why.txt",
+    );
+    await down();
+  });
+});
+
+describe("replay", () => {
+  const replayed = {
+    FLYBALL_CLOCK: "replay",
+    FLYBALL_WINDOWS_SIZES: '["24h","7d"]',
+    FLYBALL_WINDOWS_ALLOWED_LATENESS: "0s",
+  };
+  const days = ["--contract", "churn@1.0.0", "--data", "week.csv", "--label-delay", "12h", "--json"].join(
+    " ",
+  );
+
+  it("tells what is missing, then lives through the data; again it changes nothing", async () => {
+    const lines = churn().split("\n");
+    writeFileSync(path.join(folder, "week.csv"), `${lines.slice(0, 1 + 300).join("\n")}\n`);
+    // A deployment of its own: the first one's clock was the wall's.
+    const other = path.join(folder, "replayed");
+    mkdirSync(other);
+    for (const kept of ["registry", "datasets"]) await sh(`cp -r .flyball/${kept} replayed/`);
+    rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+    await sh("mv replayed .flyball");
+    await up(replayed);
+    await sh(
+      `! flyball replay ${days} 2>why.txt; grep "flyball governance promote churn@VERSION" why.txt`,
+      replayed,
+    );
+    await sh(`flyball governance promote churn@1.0.0 --reason "first version"`, replayed);
+    const told: unknown = JSON.parse(await sh(`flyball replay ${days}`, replayed));
+    expect(told).toMatchObject({
+      model: "churn",
+      rows: 300,
+      answered: 300,
+      invalid: 0,
+      passed: 0,
+      settled_through: "2026-03-04T00:00:00.000Z",
+    });
+    expect(z.object({ labels: z.number().min(140).max(220) }).safeParse(told).error).toBeUndefined();
+    const again: unknown = JSON.parse(await sh(`flyball replay ${days}`, replayed));
+    expect(again).toMatchObject({ answered: 0, passed: 300, labels: 0, steps: 0 });
+    await down();
+  });
+});
+
+describe("the keys of docs/security.md", () => {
+  it("are made, listed, given a second secret and ended", async () => {
+    const [block] = blocksOf("docs/security.md").filter(({ language }) => language === "sh");
+    const lines = (block?.text ?? "").trim().split("\n");
+    const made = lines.findIndex((line) => line.includes("<id>"));
+    await sh(lines.slice(0, made).join("\n"));
+    const { keys } = z
+      .object({ keys: z.array(z.object({ id: z.string(), name: z.string(), last_used_at: z.null() })) })
+      .parse(JSON.parse(await sh("flyball keys ls --json")));
+    expect(keys.map(({ name }) => name)).toEqual(["ci", "alice", "eve"]);
+    await sh(
+      lines
+        .slice(made)
+        .join("\n")
+        .replaceAll("<id>", keys[0]?.id ?? ""),
+    );
+    expect(await sh("flyball keys ls")).toMatch(/revoked +ci/);
+  });
+});
