@@ -136,7 +136,7 @@ describe("late rows", () => {
     const added = now.filter((row) => row["revision"] === 2);
     expect(added).toHaveLength(now.length - first.length);
     expect(added.map((row) => [row["window_size"], row["late_rows"], row["flags"]])).toEqual([
-      ["12h", 2, ["incomplete", "late"]],
+      ["12h", 2, ["late"]],
       ["6h", 2, ["late"]],
     ]);
   });
@@ -236,15 +236,29 @@ describe("holes", () => {
       house.stack.sql(
         `SELECT toHour(window_start) AS h, flags FROM snapshots WHERE window_size = '6h' AND revision = ${revision} ORDER BY h`,
       );
-    // The look reaches one window back: the hole marks its own window and the next.
     expect(await flagged(1)).toEqual([
       { h: 0, flags: [] },
       { h: 6, flags: ["incomplete"] },
-      { h: 12, flags: ["incomplete"] },
+      { h: 12, flags: [] },
     ]);
     if (lost !== undefined) await house.record([lost]);
     await rollThrough(START + 18 * HOUR);
     expect(await flagged(2)).toEqual([{ h: 6, flags: ["late"] }]);
+  });
+
+  it("at the edge of two windows flags the one in which it shows, and of the sums those that hold it", async () => {
+    const facts = house.traffic({ fromMs: START, hours: 24, perHour: 2 });
+    await house.record(facts.filter((_, at) => at !== 12));
+    await rollThrough(START + DAY);
+    const incomplete = await house.stack.sql(
+      `SELECT window_size AS size, groupArray(toHour(window_start)) AS hours FROM
+       (SELECT * FROM snapshots WHERE has(flags, 'incomplete') ORDER BY window_size, window_start) GROUP BY size ORDER BY size`,
+    );
+    expect(incomplete).toEqual([
+      { size: "12h", hours: [0] },
+      { size: "24h", hours: [0] },
+      { size: "6h", hours: [6] },
+    ]);
   });
 });
 
