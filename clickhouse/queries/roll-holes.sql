@@ -1,6 +1,6 @@
 -- roll-holes: rows missing from producers' contiguous sequences as one window shows them: between two rows that follow each other in a producer's
 -- sequence, both before the window's end and one of them in it. A hole that lies before the window is not this one's; a window's own rows at its
--- edge may be missed in the next. A missing row marks the window incomplete.
+-- edge may be missed in the next. A missing row marks the window incomplete. Only producers that seem to lack rows are looked at closely.
 -- params: start DateTime64(3), end DateTime64(3), before DateTime64(3), after DateTime64(3)
 -- caller: src/adapters/snapshot-store.ts
 SELECT sum(producer_seq - previous_seq - 1) AS missing
@@ -18,6 +18,7 @@ FROM
         FROM predictions
         WHERE event_time >= {before:DateTime64(3, 'UTC')} AND event_time < {end:DateTime64(3, 'UTC')}
         GROUP BY producer
+        HAVING high - low + 1 > uniqExact(producer_seq)
     ) AS spans USING (producer)
     WHERE event_time >= {before:DateTime64(3, 'UTC')} - INTERVAL 1 DAY
       AND event_time < {after:DateTime64(3, 'UTC')}
