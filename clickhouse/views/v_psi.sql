@@ -1,6 +1,7 @@
 -- v_psi: the population stability index of every feature in every window against the version's own reference, by the definition of the
 -- core's psi_10: inner bins of a continuous feature in ten groups of equal reference mass, overflow and missing apart, categories as they
--- are; sparse cells pooled from the smallest up; half a row added to each. Null below 100 rows on either side. A test holds both equal.
+-- are; sparse cells pooled from the smallest up; half a row added to each. Null below 100 rows on either side. And by that of its ks_d: the
+-- largest difference of the cumulative shares at bin edges, missing left out; null for nominal features. A test holds both equal.
 CREATE OR REPLACE VIEW v_psi AS
 SELECT
     model,
@@ -23,7 +24,12 @@ SELECT
                 arrayMap(c -> (c + 0.5) / (n_current + 0.5 * length(pooled.1)), pooled.2)
             )
         )
-    ) AS psi
+    ) AS psi,
+    if(
+        kind = 'nominal' OR upto_before[-1] = 0 OR upto_now[-1] = 0,
+        NULL,
+        arrayMax((r, c) -> abs(r * upto_now[-1] - c * upto_before[-1]), upto_before, upto_now) / (upto_before[-1] * upto_now[-1])
+    ) AS ks_d
 FROM
 (
     SELECT
@@ -65,6 +71,8 @@ FROM
             kind,
             arrayMap(code -> toFloat64(before[toUInt8(code)]), range(8, 8 + bins)) AS inner_before,
             arrayCumSum(inner_before) AS mass,
+            arrayCumSum(arrayMap(code -> toFloat64(before[toUInt8(code)]), range(255))) AS upto_before,
+            arrayCumSum(arrayMap(code -> toFloat64(now[toUInt8(code)]), range(255))) AS upto_now,
             arrayMap(
                 (here, below) -> if(mass[-1] = 0, 0, least(9, toInt32(floor(10 * (below - here / 2) / mass[-1])))),
                 inner_before,

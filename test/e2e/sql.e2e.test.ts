@@ -1,4 +1,4 @@
-// End to end: the views and the questions of docs/sql.md on what a real replay left behind. SQL's PSI is the core's, to the last digits.
+// End to end: the views and the questions of docs/sql.md on what a real replay left behind. SQL's PSI and KS are the core's, to the last digits.
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -44,13 +44,16 @@ describe("the questions of docs/sql.md", () => {
 });
 
 describe("v_psi", () => {
-  it("equals the core's psi_10 for every feature and window", async () => {
+  it.each([
+    ["psi_10", "psi"],
+    ["ks_d", "ks_d"],
+  ])("equals the core's %s for every feature and window", async (statistic, column) => {
     const [row] = await ask(
-      `SELECT count() AS n, max(abs(p.psi - d.value)) AS apart, countIf(p.psi IS NULL) AS unknown
+      `SELECT count() AS n, max(abs(p.${column} - d.value)) AS apart, countIf(p.${column} IS NULL) AS unknown
        FROM v_psi AS p
        INNER JOIN
        (
-           SELECT * FROM drift WHERE subject = 'feature' AND statistic = 'psi_10'
+           SELECT * FROM drift WHERE subject = 'feature' AND statistic = '${statistic}'
            ORDER BY model, version, window_size, window_start, feature, revision DESC
            LIMIT 1 BY model, version, window_size, window_start, feature
        ) AS d
