@@ -2,7 +2,8 @@
 // readable by its owner alone, so concurrent commands cannot undo each other and a revocation is final. A reader is at most seconds
 // behind; it keeps no secret, and compares digests in constant time, with the same steps for a key that does not exist.
 import { createHmac, randomBytes, randomInt, timingSafeEqual } from "node:crypto";
-import { chmod, link, mkdir, open, readFile, readdir, rm, stat } from "node:fs/promises";
+import { closeSync, existsSync, futimesSync, mkdirSync, openSync } from "node:fs";
+import { chmod, link, readFile, readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { KeyFile, RevocationFile, SecretFile, type KeyRole } from "../../contracts/keys.ts";
 import { SECRET_ALPHABET, SECRET_LENGTH, isLive, keyId, keyText, liveDigests } from "../core/keys.ts";
@@ -78,8 +79,7 @@ export const openKeys = (by: {
   const noteUse = (holder: KeyHolder, nowMs: number): KeyHolder => {
     if (nowMs - (noted.get(holder.id) ?? -Infinity) >= USE_NOTED_EVERY_MS) {
       noted.set(holder.id, nowMs);
-      // A disk that takes no note must not keep anyone out.
-      touch(path.join(folder, USES), holder.id, nowMs).catch(() => undefined);
+      touch(path.join(folder, USES), holder.id, nowMs);
     }
     return holder;
   };
@@ -254,16 +254,16 @@ const putNew = async (folder: string, name: string, content: string): Promise<bo
 /** Empty files by key id; the time of the file is the time of the use, whichever process wrote it. */
 const USES = "used";
 
-const touch = async (folder: string, id: string, atMs: number): Promise<void> => {
-  // Beside the keys only: a home that is gone stays gone.
-  await mkdir(folder, { mode: 0o700 }).catch((cause: unknown) => {
-    if (!isCode(cause, "EEXIST")) throw cause;
-  });
-  const file = await open(path.join(folder, id), "a", 0o600);
+/** At once, so that nothing is written after its caller has gone; once a minute a key. A disk that takes no note keeps nobody out. */
+const touch = (folder: string, id: string, atMs: number): void => {
   try {
-    await file.utimes(atMs / 1_000, atMs / 1_000);
-  } finally {
-    await file.close();
+    // Beside the keys only: a home that is gone stays gone.
+    if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
+    const file = openSync(path.join(folder, id), "a", 0o600);
+    futimesSync(file, atMs / 1_000, atMs / 1_000);
+    closeSync(file);
+  } catch {
+    return;
   }
 };
 

@@ -11,8 +11,7 @@ beforeEach(() => {
   home = mkdtempSync(path.join(tmpdir(), "flyball-keys-"));
   monotonic = 0;
 });
-// A use may be noted at this very moment.
-afterEach(() => rmSync(home, { recursive: true, force: true, maxRetries: 5 }));
+afterEach(() => rmSync(home, { recursive: true, force: true }));
 
 const open = (bootstrap?: string) => openKeys({ home, bootstrap, monotonicMs: () => monotonic });
 const made = async (store = open(), over: object = {}) => {
