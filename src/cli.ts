@@ -4,13 +4,19 @@
 import { CommanderError } from "commander";
 import { createProgram } from "./commands/program.ts";
 
+/** How the system and the engine say that there is no room left. */
+const DISK_FULL = /\b(?:ENOSPC|EDQUOT|NOT_ENOUGH_SPACE)\b/;
+
 try {
   await createProgram().parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else {
-    process.stderr.write(`${reasonOf(error)}\n`);
+    const reason = reasonOf(error).trim();
+    process.stderr.write(
+      DISK_FULL.test(reason) ? `a disk is full, free space and try again: ${reason}\n` : `${reason}\n`,
+    );
     process.exitCode = 1;
   }
 }
