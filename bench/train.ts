@@ -1,6 +1,6 @@
 // Bench `train`: 100 boosted trees on synthetic rows of 20 features, on one and on two threads, which must give the same bytes;
-// interleaved with LightGBM on the same rows where `python` names an interpreter that has it. Runs from the build.
-import { execFileSync } from "node:child_process";
+// interleaved with LightGBM on the same rows where a Python has it. Then quality, in train-quality.ts. Runs from the build.
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -15,6 +15,7 @@ import type { FeatureShape, TrainingMatrix } from "../src/core/training/matrix.t
 import { shapesOf } from "../src/core/training/matrix.ts";
 import { seeded } from "../src/core/training/seeded.ts";
 import { machine, median } from "./processes.ts";
+import { measureQuality, type QualityRow } from "./train-quality.ts";
 
 export interface TrainBench {
   readonly name: "train";
@@ -28,17 +29,19 @@ export interface TrainBench {
   /** Two threads of ours over two of LightGBM, the median of the rounds' ratios. */
   readonly ratio_lightgbm: number | null;
   readonly rss_mb: number;
+  readonly quality: readonly QualityRow[];
 }
 
 const FEATURES = 20;
 const PARAMETERS = { ...BOOSTING_DEFAULTS, trees: 100, leaves: 31, patience: 0 };
 const Peer = z.object({ seconds: z.number() });
 
-/** Measures; `python` is an interpreter with LightGBM, absent: no comparison. */
+/** Measures; without a Python that has the peers there is no comparison. */
 export const run = async (
-  args: { json?: string; rows?: number; rounds?: number; python?: string } = {},
+  args: { json?: string; rows?: number; rounds?: number } = {},
 ): Promise<TrainBench> => {
   const { rows = 1_000_000, rounds = 3 } = args;
+  const python = findPython();
   const folder = await mkdtemp(path.join(tmpdir(), "flyball-bench-"));
   try {
     const { matrix, shapes, files } = await synthetic(rows, folder);
@@ -47,11 +50,12 @@ export const run = async (
       results.push({
         one: await timed(matrix, shapes, 1),
         two: await timed(matrix, shapes, 2),
-        peer: args.python === undefined ? null : lightgbm(args.python, files, rows),
+        peer: python === null ? null : lightgbm(python, files, rows),
       });
     const peers = results.flatMap(({ two, peer }) =>
       peer === null ? [] : [{ peer, ratio: two.seconds / peer }],
     );
+    const rss = process.resourceUsage().maxRSS;
     const result: TrainBench = {
       name: "train",
       machine: machine(),
@@ -62,13 +66,24 @@ export const run = async (
       same_bytes: new Set(results.flatMap(({ one, two }) => [one.digest, two.digest])).size === 1,
       lightgbm_seconds: peers.length === 0 ? null : median(peers.map(({ peer }) => peer)),
       ratio_lightgbm: peers.length === 0 ? null : median(peers.map(({ ratio }) => ratio)),
-      rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
+      rss_mb: Math.round(rss / 1024),
+      quality: await measureQuality(folder, python),
     };
     if (args.json !== undefined) await writeFile(args.json, `${JSON.stringify(result, null, 2)}\n`);
     return result;
   } finally {
     await rm(folder, { recursive: true });
   }
+};
+
+/** An interpreter with the peers: the one the environment names, else the one on the path. */
+const findPython = (): string | null => {
+  const python = process.env["FLYBALL_BENCH_PYTHON"] ?? "python3";
+  if (spawnSync(python, ["-c", "import lightgbm, sklearn, pandas"]).status === 0) return python;
+  process.stderr.write(
+    "no peers: `pip install lightgbm scikit-learn pandas` (FLYBALL_BENCH_PYTHON names the interpreter)\n",
+  );
+  return null;
 };
 
 type Timed = { readonly seconds: number; readonly digest: string };

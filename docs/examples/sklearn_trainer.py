@@ -30,7 +30,7 @@ numbers = [f for f in features if f not in names]
 for name in names:
     rows[name] = rows[name].fillna("")  # as a missing name is served
 rows[numbers] = rows[numbers].astype("float32")
-label = rows[contract["label"]["name"]]  # 1 is the contract's positive class
+label = rows[contract["label"]["name"]].astype("int64")  # 1 is the contract's positive class
 
 columns = ColumnTransformer(
     [

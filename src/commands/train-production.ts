@@ -6,9 +6,9 @@ import { createOutcomes } from "../adapters/outcome-store.ts";
 import { openRegistry } from "../adapters/registry-open.ts";
 import { durationMs } from "../core/duration.ts";
 import { startFrom } from "../core/training/start.ts";
-import { train, type RowsToLearn, type TrainJob } from "../stages/train.ts";
+import type { RowsToLearn, TrainJob } from "../stages/train.ts";
 import { wireClickhouse } from "../wiring.ts";
-import { elsewhere, fittingOf, trainerOf } from "./training.ts";
+import { elsewhere, fittingOf, trainerOf, trainOnward } from "./training.ts";
 
 const Job = z.strictObject({
   model: z.string(),
@@ -29,7 +29,10 @@ export const trainProduction = async (): Promise<void> => {
   const command = config.service.trainer.command;
   const trained =
     command === null
-      ? await train(registry, { ...rows, ...fittingOf(config, config.service.training.family) })
+      ? await trainOnward(config.home, registry, {
+          ...rows,
+          ...fittingOf(config, config.service.training.family),
+        })
       : await elsewhere(registry, rows, trainerOf(config, command, new AbortController().signal));
   const said = trained.ok ? { ok: true, version: trained.version } : trained;
   process.stdout.write(`${JSON.stringify(said)}\n`);

@@ -129,24 +129,34 @@ export const trainOn = async (by: {
   if ("command" in how)
     return untilInterrupted((signal) => elsewhere(registry, rows, trainerOf(config, how.command, signal)));
   const fitting = fittingOf(config, how.family);
-  return fitHere(registry, { ...rows, ...fitting, search: by.search ?? fitting.search }, by.threads);
+  const job = { ...rows, ...fitting, search: by.search ?? fitting.search };
+  return fitHere(config.home, registry, job, by.threads);
 };
 
-const fitHere = async (registry: Registry, job: TrainJob, threads: number): Promise<Trained> => {
+const fitHere = async (
+  home: string,
+  registry: Registry,
+  job: TrainJob,
+  threads: number,
+): Promise<Trained> => {
   const { startTrainingThreads } = await import("../adapters/training-threads.ts");
-  const { train } = await import("../stages/train.ts");
+  const { trainOnward } = await import("./training.ts");
   const { progressBar } = await import("./progress.ts");
   const crew = await startTrainingThreads(threads);
   const bar = progressBar(`training ${job.family}`);
   try {
-    return await train(registry, { ...job, crew, onProgress: (done, total) => bar.at(done, total) });
+    return await trainOnward(home, registry, {
+      ...job,
+      crew,
+      onProgress: (done, total) => bar.at(done, total),
+    });
   } finally {
     bar.end();
     await crew.close();
   }
 };
 
-/** Ctrl-C ends the trainer and cleans up after it; fitting here needs no such care: it leaves nothing before it publishes. */
+/** Ctrl-C ends the trainer and cleans up after it; fitting here needs no such care: all it leaves is where to go on. */
 const untilInterrupted = async <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
   const stop = new AbortController();
   const abort = (): void => stop.abort();

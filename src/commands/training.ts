@@ -4,10 +4,19 @@ import type { Config } from "../adapters/config.ts";
 import type { Registry } from "../adapters/registry.ts";
 import { startShadowChild } from "../adapters/shadow-child.ts";
 import { createTeacher } from "../adapters/trainer.ts";
+import { openTreeLog } from "../adapters/tree-log.ts";
+import { canonicalJson, sha256Hex } from "../core/canonical.ts";
 import { durationMs } from "../core/duration.ts";
+import { encodingDigest } from "../core/encode.ts";
 import type { Family, TrainingParameters } from "../core/training/fit-model.ts";
 import { trainElsewhere } from "../stages/train-elsewhere.ts";
-import type { RowsToLearn, Trained, TrainJob } from "../stages/train.ts";
+import {
+  train,
+  type PublishesBundles,
+  type RowsToLearn,
+  type Trained,
+  type TrainJob,
+} from "../stages/train.ts";
 import { withEngine } from "./offline.ts";
 import { progressBar } from "./progress.ts";
 
@@ -20,6 +29,29 @@ export const fittingOf = (
   parameters: parametersOf(service.training),
   search: service.training.search,
 });
+
+/** Ways of growing trees: one more whenever the same rows and parameters would give other trees. */
+const GROWTH = 1;
+
+/** Trains a family of the house, going on where the same training was interrupted. */
+export const trainOnward = async (
+  home: string,
+  registry: PublishesBundles,
+  job: Omit<TrainJob, "log">,
+): Promise<Trained> => {
+  const { contractDigest, dataset, split, seed, family, parameters, search } = job;
+  const test = job.test?.dataset ?? null;
+  const start = job.start === undefined || job.start === null ? null : sha256Hex(canonicalJson(job.start));
+  const encoding = encodingDigest(job.encoding);
+  const decides = { growth: GROWTH, contractDigest, encoding, dataset, test, start };
+  const key = sha256Hex(canonicalJson({ ...decides, split, seed, family, parameters, search }));
+  const log = openTreeLog(home, key, Date.now());
+  if (log.found > 0)
+    process.stderr.write(`going on after ${log.found} trees of a training that was interrupted\n`);
+  const trained = await train(registry, { ...job, log });
+  log.forget();
+  return trained;
+};
 
 export interface Trainer {
   readonly home: string;

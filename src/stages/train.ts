@@ -16,6 +16,7 @@ import type { BoostedTrees } from "../core/training/boosting.ts";
 import type { Crew } from "../core/training/kernel.ts";
 import { takeRows, type TrainingMatrix } from "../core/training/matrix.ts";
 import { randomSplit, temporalSplit } from "../core/training/split.ts";
+import type { TreeLog } from "../core/training/tree.ts";
 
 export interface PublishesBundles {
   nextVersion(model: string, contractMajor: number): Promise<string>;
@@ -57,6 +58,7 @@ export interface TrainJob extends RowsToLearn {
   /** Trees of a model that has seen none of these rows, to go on from. */
   readonly start?: BoostedTrees | null;
   readonly crew?: Crew;
+  readonly log?: TreeLog;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
@@ -91,6 +93,7 @@ export const train = async (registry: PublishesBundles, job: TrainJob): Promise<
     calibrate: parts.calibrate,
     start: job.start ?? null,
     ...(job.crew === undefined ? {} : { crew: job.crew }),
+    ...(job.log === undefined ? {} : { log: job.log }),
     ...(job.onProgress === undefined ? {} : { onProgress: job.onProgress }),
   });
   if ("refused" in fitted) return { ok: false, refused: fitted.refused, detail: fitted.detail };

@@ -5,7 +5,7 @@ import { CELLS, GROUP, JOB, alone } from "./kernel.ts";
 import type { FeatureShape, TrainingMatrix } from "./matrix.ts";
 import { seeded } from "./seeded.ts";
 import { addTree, onGrid } from "./tree.ts";
-import type { Tree } from "./tree.ts";
+import type { Grown, Tree, TreeLog } from "./tree.ts";
 import { growTree } from "./tree-grow.ts";
 
 export type BoostingParameters = {
@@ -55,6 +55,8 @@ export const fitBoosting = (input: {
   readonly stop?: TrainingMatrix;
   readonly start?: BoostedTrees | null;
   readonly crew?: Crew;
+  /** Where an interrupted training left its trees; they come back instead of being grown again. */
+  readonly log?: TreeLog;
   readonly onProgress?: (tree: number, trees: number) => void;
 }): { ensemble: BoostedTrees; gains: number[]; losses: readonly number[] } => {
   const { matrix, shapes, parameters } = input;
@@ -64,14 +66,14 @@ export const fitBoosting = (input: {
   const workspace = createWorkspace(matrix, parameters, crew);
   workspace.score.set(marginsOfTrees(start, matrix));
   const draw = seeded(input.seed);
-  const gainsOfTrees: Float64Array[] = [];
+  const gainsOfTrees: (readonly number[])[] = [];
   const trees: Tree[] = [];
   const watch = input.stop === undefined ? null : createWatch(input.stop, start);
   crew.enlist(workspace);
   try {
     while (trees.length < parameters.trees) {
-      const gains = new Float64Array(shapes.length);
-      const tree = boostOnce({ workspace, crew, shapes, parameters, draw }, matrix.codes, gains);
+      const run = { workspace, crew, shapes, parameters, draw, log: input.log ?? null };
+      const { tree, gains } = boostOnce(run, matrix.codes);
       // A tree that cannot cut its root will not cut it next time either, unless another sample is drawn.
       if (tree.feature.length === 1 && parameters.rowShare === 1 && parameters.featureShare === 1) break;
       trees.push(tree);
@@ -104,25 +106,35 @@ type Run = {
   readonly shapes: readonly FeatureShape[];
   readonly parameters: BoostingParameters;
   readonly draw: () => number;
+  readonly log: TreeLog | null;
 };
 
-const boostOnce = (run: Run, codes: readonly Uint8Array[], gains: Float64Array): Tree => {
-  const { workspace, crew, shapes, parameters, draw } = run;
+const boostOnce = (run: Run, codes: readonly Uint8Array[]): Grown => {
+  const { workspace, crew, shapes, parameters, draw, log } = run;
+  // The dice fall for a tree that comes back, too, so that they stand where they stood when the next one is grown.
   const sampled = sampleRows(workspace, parameters.rowShare, draw);
+  const allowed = sampleFeatures(shapes.length, parameters.featureShare, draw);
+  const known = log?.next() ?? null;
+  if (known !== null) {
+    addTree(known.tree, codes, workspace.score);
+    return known;
+  }
   const scale = fillGradients(workspace, crew, sampled);
   const limits = { ...parameters };
-  const allowed = sampleFeatures(shapes.length, parameters.featureShare, draw);
+  const gains = new Float64Array(shapes.length);
   const { tree, leaves } = growTree({ workspace, crew, shapes, allowed, sampled, scale, limits }, gains);
+  const grown = { tree, gains: [...gains] };
+  log?.keep(grown);
   if (sampled < workspace.rows) {
     addTree(tree, codes, workspace.score);
-    return tree;
+    return grown;
   }
   leaves.forEach((leaf, at) =>
     workspace.leaves.set([leaf.begin, leaf.end, tree.value[leaf.node] ?? 0], 3 * at),
   );
   workspace.job.set([JOB.addLeaves, leaves.length, sampled]);
   crew.perform();
-  return tree;
+  return grown;
 };
 
 /** Fills and scales gradients so that sums over all rows stay whole numbers below 2^53. */
@@ -245,7 +257,7 @@ export const logLossOf = (margins: Float64Array, matrix: TrainingMatrix): number
   return loss / all;
 };
 
-const sumOf = (parts: readonly Float64Array[], length: number): number[] => {
+const sumOf = (parts: readonly (readonly number[])[], length: number): number[] => {
   const sum = Array<number>(length).fill(0);
   for (const part of parts) part.forEach((gain, at) => (sum[at] = (sum[at] ?? 0) + gain));
   return sum;

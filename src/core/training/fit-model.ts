@@ -12,6 +12,7 @@ import { LOGISTIC_DEFAULTS, fitLogistic, marginsOfLinear } from "./logistic.ts";
 import type { TrainingMatrix } from "./matrix.ts";
 import { joinRows } from "./matrix.ts";
 import { searchLogistic } from "./search.ts";
+import type { TreeLog } from "./tree.ts";
 
 export type Family = "logistic-regression" | "gradient-boosted-trees";
 
@@ -59,6 +60,8 @@ export type FitInput = {
   /** Trees to go on from, of a model that has seen none of these rows; they are used where that is better than beginning anew. */
   readonly start?: BoostedTrees | null;
   readonly crew?: Crew;
+  /** Lets an interrupted training of trees go on where it stopped; the other family has nothing worth keeping. */
+  readonly log?: TreeLog;
   readonly onProgress?: (done: number, total: number) => void;
 };
 

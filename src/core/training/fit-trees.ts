@@ -9,6 +9,7 @@ import { joinRows, shapesOf, takeRows } from "./matrix.ts";
 import { replayedGains } from "./replayed-gains.ts";
 import { searchBoosting } from "./search.ts";
 import { seeded, shuffled } from "./seeded.ts";
+import type { TreeLog } from "./tree.ts";
 
 type Input = {
   readonly encoding: Encoding;
@@ -19,6 +20,7 @@ type Input = {
   readonly stop: TrainingMatrix;
   readonly start?: BoostedTrees | null;
   readonly crew?: Crew;
+  readonly log?: TreeLog;
   readonly onProgress?: (done: number, total: number) => void;
 };
 
@@ -90,6 +92,7 @@ const fitter = (input: Input, total: number): FitsOn => {
       seed: input.seed,
       ...(judge === undefined ? {} : { stop: judge }),
       ...(input.crew === undefined ? {} : { crew: input.crew }),
+      ...(input.log === undefined ? {} : { log: input.log }),
       onProgress: (tree) => input.onProgress?.(before + tree, total),
     });
   };

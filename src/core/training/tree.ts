@@ -16,6 +16,12 @@ export type Tree = {
   readonly rows: readonly number[];
 };
 
+/** A tree as it was grown, and what the splits on each feature gained. */
+export type Grown = { readonly tree: Tree; readonly gains: readonly number[] };
+
+/** Keeps every tree of a training in the order of growth, over all its fits; those kept before an interruption come back first. */
+export type TreeLog = { next(): Grown | null; keep(grown: Grown): void };
+
 /** Leaf values are multiples of 2^−19: sums up to ±32 then need no more than float32's 24 bits. */
 const GRAIN = 2 ** 19;
 
