@@ -62,11 +62,16 @@ export const createDatasetEngine = (url: string) => {
       return bodyOf(await ask(statement, relation.parameters));
     },
     /** Turns a file of RowBinary rows into a Parquet file, in order, and says how many rows that has. */
-    writeParquet: async (rows: string, columns: readonly FrozenColumn[], file: string): Promise<number> => {
+    writeParquet: async (
+      rows: string,
+      columns: readonly FrozenColumn[],
+      file: string,
+      rowNumbers: "kept" | "left out" = "kept",
+    ): Promise<number> => {
       const structure = literal(["`__row` UInt64", ...columns.map(definition)].join(", "));
       await run(
         `INSERT INTO FUNCTION file(${literal(file)}, 'Parquet') ` +
-          `SELECT * FROM file(${literal(rows)}, 'RowBinary', ${structure}) ` +
+          `SELECT * ${rowNumbers === "kept" ? "" : "EXCEPT __row "}FROM file(${literal(rows)}, 'RowBinary', ${structure}) ` +
           `SETTINGS ${IN_ORDER}, max_insert_threads = 1, output_format_parquet_compression_method = 'zstd', ` +
           // Small row groups keep the writer's memory flat: it holds a whole one.
           `output_format_parquet_row_group_size = 100000, output_format_parquet_row_group_size_bytes = 33554432`,
@@ -155,7 +160,9 @@ const readExpression = (name: string, column: FrozenColumn): string => {
 const definition = ({ name, type, nullable }: FrozenColumn): string =>
   `${quoted(name)} ${nullable ? `Nullable(${type})` : type}`;
 
-const quoted = (name: string): string => `\`${escaped(name, "`")}\``;
+/** A column without a name (row numbers often have none) needs one in SQL and in Parquet. */
+const UNNAMED = "__unnamed";
+const quoted = (name: string): string => `\`${escaped(name === "" ? UNNAMED : name, "`")}\``;
 const literal = (text: string): string => `'${escaped(text, "'")}'`;
 const escaped = (text: string, quote: string): string =>
   text.replaceAll("\\", "\\\\").replaceAll(quote, `\\${quote}`);

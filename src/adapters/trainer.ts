@@ -87,7 +87,7 @@ const writeLesson = async (url: string, lesson: Rows, folder: string, file: stri
   } finally {
     await staged.close();
   }
-  await createDatasetEngine(url).writeParquet(staging, columns, file);
+  await createDatasetEngine(url).writeParquet(staging, columns, file, "left out");
   await rm(staging);
 };
 

@@ -1,4 +1,4 @@
-// Door: `flyball models ls|show|verify|probe`: what lies in the registry, whether it is still what was published, and what any
+// Door: `flyball models ls|show|card|verify|probe`: what lies in the registry, whether it is still what was published, and what any
 // ONNX file answers, run where it can do no harm. Reads only.
 import type { Command } from "commander";
 
@@ -29,6 +29,30 @@ export const register = (program: Command): void => {
       const { model, version } = splitReference(reference);
       const { metadata, metrics } = await registryHere().load(model, version);
       answer(flags, { metadata, metrics }, stringify({ ...metadata, metrics: metrics.test }).trimEnd());
+    });
+  models
+    .command("card")
+    .description("write a version's model card, one HTML page made of its verified bundle")
+    .argument("<model@version>")
+    .option("--html <file>", "where to write it (default: standard output)")
+    .option("--json", "machine output: the page as text")
+    .action(async (reference: string, flags: Flags & { html?: string }) => {
+      const { writeFile } = await import("node:fs/promises");
+      const { answer, registryHere } = await import("./offline.ts");
+      const { splitReference } = await import("./frozen.ts");
+      const { modelCard } = await import("../core/model-card.ts");
+      const { model, version } = splitReference(reference);
+      const {
+        metadata,
+        metrics,
+        reference: counts,
+        preprocessor,
+      } = await registryHere().load(model, version);
+      const contract = preprocessor.contract.definition;
+      const html = modelCard({ metadata, metrics, reference: counts, contract });
+      if (flags.html === undefined) return answer(flags, { model, version, html }, html.trimEnd());
+      await writeFile(flags.html, html);
+      answer(flags, { model, version, file: flags.html }, `${model}@${version}: ${flags.html}`);
     });
   models
     .command("verify")

@@ -14,6 +14,7 @@ export const contradictions = (contract: FeatureContract, file: string): Mistake
   ...labelValues(contract),
   ...Object.entries(contract.features).flatMap(([name, spec]) => featureOf(name, spec, contract)),
   ...rolesOf(contract),
+  ...reservedOf(contract),
   ...segmentsOf(contract),
   ...maturityOf(contract),
   ...bandsOf(contract),
@@ -106,6 +107,23 @@ const rolesOf = (contract: FeatureContract): Mistake[] => {
     if (taken === undefined) return [];
     return [{ path, message: taken === role ? "listed twice" : `${column} is already ${taken}` }];
   });
+};
+
+/** Names a frozen file uses itself: for its row numbers, and for a column whose header is empty. */
+const RESERVED: readonly string[] = ["__row", "__unnamed"];
+
+const reservedOf = (contract: FeatureContract): Mistake[] => {
+  const columns: [string | null, readonly PropertyKey[]][] = [
+    ...Object.keys(contract.features).map((name): [string, PropertyKey[]] => [name, ["features", name]]),
+    [contract.label.name, ["label", "name"]],
+    [contract.event_time, ["event_time"]],
+    [contract.entity, ["entity"]],
+  ];
+  return columns.flatMap(([column, path]) =>
+    column !== null && RESERVED.includes(column)
+      ? [{ path, message: "frozen files use this name for themselves" }]
+      : [],
+  );
 };
 
 const segmentsOf = (contract: FeatureContract): Mistake[] => {

@@ -62,18 +62,31 @@ const namedFeed = (
   contract: FeatureContract,
   batch: number | null,
 ): Feed | ClassifierRefusal => {
-  const fed = [];
+  const fed: Extract<Feed, { layout: "named" }>["inputs"] = [];
   for (const { name, element, shape } of inputs) {
-    const spec = Object.hasOwn(contract.features, name) ? contract.features[name] : undefined;
+    const feature = featureNamed(contract, name);
+    const spec = feature === null ? undefined : contract.features[feature];
     const type = TYPES.get(element);
-    if (spec === undefined) return refuse("not_feedable", `input ${name} is no feature of the contract`);
+    if (feature === null || spec === undefined)
+      return refuse("not_feedable", `input ${name} is no feature of the contract`);
     if (type === undefined || shape?.length !== 2 || (typeof shape[1] === "number" && shape[1] !== 1))
       return refuse("not_feedable", `input ${name} is not a column [N, 1] of numbers or text`);
     const unfit = whyUnfit(spec, type, (spec.missing ?? contract.missing) === "allow");
     if (unfit !== null) return refuse("not_feedable", `input ${name} takes ${type}: ${unfit}`);
-    fed.push({ input: name, feature: name, type });
+    fed.push({ input: name, feature, type });
   }
+  const twice = fed.find(({ feature }, at) => fed.findIndex((other) => other.feature === feature) < at);
+  if (twice !== undefined) return refuse("not_feedable", `two inputs are the feature ${twice.feature}`);
   return { layout: "named", inputs: fed, batch };
+};
+
+/** The feature an input means: its own name, or the only one that exporters would spell so (`hours-per-week` as `hours_per_week`). */
+const featureNamed = (contract: FeatureContract, name: string): string | null => {
+  if (Object.hasOwn(contract.features, name)) return name;
+  const spelt = Object.keys(contract.features).filter(
+    (feature) => feature.replaceAll(/[^A-Za-z0-9_]/g, "_") === name,
+  );
+  return spelt.length === 1 ? (spelt[0] ?? null) : null;
 };
 
 /** Why a feature's values do not go into a column of a type without changing their meaning. */

@@ -78,6 +78,12 @@ test.each([
     "  extra: { kind: continuos, min: 0, max: 1 }",
     "expected continuous, ordinal, nominal",
   ],
+  ["a name of the frozen file's own", "entity: __row", "frozen files use this name"],
+  [
+    "a feature of such a name",
+    "  __unnamed: { kind: continuous, min: 0, max: 1 }",
+    "frozen files use this name",
+  ],
   ["a coverage above one", "label_maturity: { horizon: 24h, min_coverage: 1.01 }", "Too big"],
 ])("%s is refused", (_, line, message) => {
   const base = `name: x

@@ -122,6 +122,18 @@ test("CSV, CSV.gz, JSONL, Parquet and sql: with the same rows are one dataset; f
   expect(left(home).sort()).toEqual([first.manifest.digest, "names"].sort());
 });
 
+test("an entity whose column has no name is kept and read back", async () => {
+  const home = newHome();
+  const contract = contractOf(
+    "name: shop\nversion: 1.0.0\nlabel: { name: y, positive: 1, negative: 0 }\nevent_time: null\n" +
+      'entity: ""\nfeatures:\n  x: { kind: continuous, min: 0, max: 9 }\n',
+  );
+  kept(await run(home, file(write("rows.csv", ",x,y\nr1,1,0\nr2,2,1\n")), { as: "rows", contract }));
+  const frozen = await readFrozen(home, "rows", engine.url);
+  expect(frozen.entity).toEqual(["r1", "r2"]);
+  expect(frozen.columns["x"]).toEqual(Float64Array.from([1, 2]));
+});
+
 test("a frozen dataset reads back by name, prefix and name@digest, sorted stably by event time", async () => {
   const home = newHome();
   const { manifest } = kept(await run(home, file(write("shop.csv", CSV)), { as: "shop" }));
