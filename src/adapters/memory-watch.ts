@@ -11,6 +11,7 @@ export const watchMemory = (
   child: ChildProcess,
   bytesMax: number,
   onOver: (bytes: number) => void,
+  everyMs = EVERY_MS,
 ): (() => void) => {
   let stopped = false;
   const stop = (): void => {
@@ -26,9 +27,9 @@ export const watchMemory = (
       onOver(bytes);
       return;
     }
-    timer = setTimeout(() => void look(), EVERY_MS).unref();
+    timer = setTimeout(() => void look(), everyMs).unref();
   };
-  let timer = setTimeout(() => void look(), EVERY_MS).unref();
+  let timer = setTimeout(() => void look(), everyMs).unref();
   child.once("exit", stop);
   return stop;
 };

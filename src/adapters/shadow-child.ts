@@ -5,6 +5,7 @@ import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import type { ScoringSession } from "../ports-serving.ts";
+import { watchMemory } from "./memory-watch.ts";
 import type { SessionSpec } from "./onnx.ts";
 
 /** What the parent sends first: the verified bytes and how they are fed. */
@@ -26,6 +27,8 @@ export interface ChildOptions {
   /** First pause before a new process is started; doubles up to `backOffMsMax`. */
   readonly backOffMs?: number;
   readonly backOffMsMax?: number;
+  /** Resident memory beyond which the process is ended. */
+  readonly memoryBytes?: number;
   /** The compiled child module; from source it is found in `dist/`. */
   readonly entry?: string;
 }
@@ -35,6 +38,10 @@ export interface ShadowChild extends ScoringSession {
   pid(): number | null;
   restarts(): number;
 }
+
+/** Node, the runtime and a model of the largest size the registry takes; it lives long, so it is looked at seldom. */
+const MEMORY_BYTES_MAX = 2 * 2 ** 30;
+const MEMORY_EVERY_MS = 500;
 
 interface Call {
   readonly resolve: (scores: Float32Array | Float64Array) => void;
@@ -48,6 +55,7 @@ export const startShadowChild = async (
   options: ChildOptions = {},
 ): Promise<ShadowChild> => {
   const { hangMs = 10_000, backOffMs = 200, backOffMsMax = 30_000, entry = compiledEntry() } = options;
+  const { memoryBytes = MEMORY_BYTES_MAX } = options;
   const calls = new Map<number, Call>();
   let child: ChildProcess | null = null;
   let ready = false;
@@ -86,6 +94,13 @@ export const startShadowChild = async (
         { stdio: ["ignore", "ignore", "ignore", "ipc"], serialization: "advanced", env: {} },
       );
       child = started;
+      let why = "the candidate's process ended";
+      watchMemory(
+        started,
+        memoryBytes,
+        (bytes) => (why = `the candidate's process took ${bytes} bytes of memory, at most ${memoryBytes}`),
+        MEMORY_EVERY_MS,
+      );
       started.on("message", (raw) => {
         const message = Message.safeParse(raw);
         if (!message.success) return;
@@ -103,8 +118,8 @@ export const startShadowChild = async (
       started.on("exit", () => {
         if (child === started) child = null;
         ready = false;
-        dropAll("the candidate's process ended");
-        resolve("the candidate's process ended before it was ready");
+        dropAll(why);
+        resolve(`${why}, before it was ready`);
         if (!closed) scheduleRestart();
       });
       started.send({ bytes: model.bytes, spec: model.spec }, () => undefined);

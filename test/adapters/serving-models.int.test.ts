@@ -176,3 +176,16 @@ it.skipIf(!compiled)(
     await expect(startShadowChild({ bytes: Uint8Array.of(1, 2, 3), spec })).rejects.toThrow();
   },
 );
+
+it.skipIf(!compiled)("a candidate that takes more memory than it may is ended, and says why", async () => {
+  const { onnx, encoding } = trained.first;
+  const spec = { feed: FEED, positive: POSITIVE, features: encoding.features };
+  const limits = { memoryBytes: 2 ** 20, backOffMs: 20 }; // less than any process of Node
+  const child = await startShadowChild({ bytes: onnx, spec }, limits).catch((error: unknown) =>
+    String(error),
+  );
+  if (typeof child === "string") return expect(child).toMatch(/took \d+ bytes of memory, at most 1048576/);
+  // It was ready before the first look; that look ends it.
+  while (child.restarts() === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  await child.close();
+});
