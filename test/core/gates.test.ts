@@ -65,7 +65,9 @@ describe("waiting gates", () => {
   it.each<[string, Partial<Paired>, Partial<GateContext>, string]>([
     ["samples", { matured: 199 }, {}, "insufficient"],
     ["samples", { matured: 200 }, {}, "pass"],
+    // TC-14, TC-43: nothing but a share at or above the minimum passes.
     ["coverage", { coverage: 0.2999 }, {}, "insufficient"],
+    ["coverage", { coverage: -0.3 }, {}, "insufficient"],
     ["coverage", { coverage: 0.3 }, {}, "pass"],
     ["coverage", { coverage: null }, {}, "insufficient"],
     ["coverage", { coverage: NaN }, {}, "insufficient"],
