@@ -62,6 +62,7 @@ const digestOf = (version: string): string =>
   z.object({ model_digest: z.string() }).parse(JSON.parse(bundleOf(version, "metadata.yaml"))).model_digest;
 
 const ROWS = 3000;
+const timeOf = (row: number): number => Date.UTC(2026, 0, 1) + row * 60_000;
 beforeAll(async () => {
   mkdirSync(home);
   writeFileSync(
@@ -73,7 +74,7 @@ beforeAll(async () => {
   const lines = Array.from({ length: ROWS }, (_, row) => {
     const [price, visits] = [100 * draw(), 100 * draw()];
     const bought = draw() < 1 / (1 + Math.exp((price - visits) / 15)) ? 1 : 0;
-    return `${new Date(Date.UTC(2026, 0, 1) + row * 60_000).toISOString()},${price},${visits},${bought}`;
+    return `${new Date(timeOf(row)).toISOString()},${price},${visits},${bought}`;
   });
   writeFileSync(path.join(folder, "all.csv"), `at,price,visits,bought\n${lines.join("\n")}\n`);
   await freeze("all.csv", "all");
@@ -97,11 +98,9 @@ it(
     const metadata = bundleOf(theirs.version, "metadata.yaml");
     expect(metadata).toContain('"family":"external"');
     expect(metadata).toContain(`"rows":{"calibrate":${ROWS * 0.2},"fit":${ROWS * 0.6},"test":${ROWS * 0.2}}`);
-    expect(await freeze("lesson.parquet", "lesson")).toMatchObject({
-      rows: ROWS * 0.6,
-      from: "2026-01-01T00:00:00Z",
-      to: "2026-01-02T05:59:00Z",
-    });
+    const seen = await freeze("lesson.parquet", "lesson");
+    expect(seen.rows).toBe(ROWS * 0.6);
+    expect(Date.parse(seen.to)).toBeLessThan(timeOf(ROWS * 0.8)); // the newest fifth is what it is judged on
   },
 );
 
