@@ -1,9 +1,11 @@
 import { defineConfig } from "vitest/config";
 
 // Three tiers by file suffix: `*.test.ts` needs nothing, `*.int.test.ts` talks to a real Redis and the real
-// ClickHouse engine it starts itself, `*.e2e.test.ts` starts whole processes from `dist/`.
+// ClickHouse engine it starts itself, `*.e2e.test.ts` starts whole processes from `dist/`. No two files share a server, a port or a folder.
 export default defineConfig({
   test: {
+    // Two files at a time: most of a file that starts processes is waiting for them.
+    maxWorkers: 2,
     projects: [
       {
         test: {
@@ -19,7 +21,6 @@ export default defineConfig({
           include: ["test/**/*.int.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
         },
       },
       {
@@ -28,7 +29,6 @@ export default defineConfig({
           include: ["test/**/*.e2e.test.ts"],
           testTimeout: 300_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
         },
       },
     ],

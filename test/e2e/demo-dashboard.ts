@@ -1,0 +1,311 @@
+// End to end, on the demo that demo.e2e.test.ts starts: the dashboard in a real Chromium on what a real replay left behind: every page, by light, dark and phone, by keyboard, and the
+// operator's commands from the click to the ledger.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Browser } from "playwright-core";
+import type { KeyRole } from "../../contracts/keys.ts";
+import { projectRoot } from "../../src/adapters/config.ts";
+import { openKeys } from "../../src/adapters/keys.ts";
+import { findChromium, openBrowser, openPage, type Watched } from "../support/browser.ts";
+import type { DemoStack } from "../support/demo.ts";
+
+const chromium = findChromium();
+const MODEL = "/dashboard/models/flight-delay";
+const PAGES = [
+  {
+    name: "Overview",
+    path: "/dashboard",
+    shows: /Why not yet/,
+  },
+  { name: "Drift", path: `${MODEL}/drift`, shows: /distance/ },
+  { name: "Performance", path: `${MODEL}/performance`, shows: /origin=ORD/ },
+  { name: "Shadow", path: `${MODEL}/shadow`, shows: /With label/ },
+  { name: "Versions", path: `${MODEL}/versions`, shows: /gradient-boosted-trees/ },
+  { name: "Governance", path: `${MODEL}/governance`, shows: /since 2001-02/ },
+  { name: "Decisions", path: `${MODEL}/decisions`, shows: /begins its trial/ },
+  { name: "Reports", path: `${MODEL}/reports`, shows: /2001-02-03/ },
+  { name: "Audit", path: "/dashboard/audit", shows: /from Training to Shadowing/ },
+] as const;
+const SCREENS = [
+  { screen: "light", colorScheme: "light", viewport: { width: 1280, height: 900 } },
+  { screen: "dark", colorScheme: "dark", viewport: { width: 1280, height: 900 } },
+  { screen: "phone", colorScheme: "light", viewport: { width: 360, height: 740 } },
+] as const;
+
+/** Looks at a demo that has settled, and gives it commands; at the end it asks for keys. */
+export const opensDashboard = (demo: () => DemoStack): void => {
+  describe.skipIf(chromium === null)("the dashboard", () => {
+    let browser: Browser;
+    const open = (options: Parameters<typeof openPage>[2] = {}): Promise<Watched> =>
+      openPage(browser, new URL(demo().api).origin, options);
+    const governance = async (): Promise<{
+      promoted: string;
+      candidate: string | null;
+      standby: string | null;
+    }> => (await (await fetch(`${demo().api}/api/v1/models/flight-delay`)).json()) as never;
+
+    beforeAll(async () => {
+      // Days of a replay are reported when somebody asks.
+      expect(await flyball(demo().home, "run", "report")).toMatchObject({ status: 0 });
+      browser = await openBrowser(chromium ?? "");
+    }, 300_000);
+    afterAll(async () => {
+      await browser?.close();
+    });
+
+    describe.each(SCREENS)("on a $screen screen", ({ screen: _, ...screen }) => {
+      it.each(PAGES)("shows $name whole and without a complaint", async ({ name, path, shows }) => {
+        const { page, complaints, strangers, close } = await open(screen);
+        await page.goto(demo().api + path);
+        await page.getByRole("heading", { level: 1, name }).waitFor();
+        await page.locator("main").getByText(shows).first().waitFor();
+        await expect.poll(() => page.locator(".skeleton").count()).toBe(0);
+        expect(
+          await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"),
+        ).toBe(0);
+        expect(complaints).toEqual([]);
+        expect(strangers).toEqual([]);
+        await close();
+      });
+    });
+
+    it("opens a feature's histograms from the map, by keyboard alone", async () => {
+      const { page, complaints, close } = await open();
+      await page.goto(`${demo().api}${MODEL}/drift`);
+      await page.getByRole("button", { name: /^distance 2001-02-03: KS distance/ }).focus();
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: "distance, 2001-02-03" }).waitFor();
+      await page.getByRole("row", { name: /^KS distance/ }).waitFor();
+      expect(complaints).toEqual([]);
+      await close();
+    });
+
+    it("replays a decision to the same bytes and verifies the chain", async () => {
+      const { page, close } = await open();
+      await page.goto(`${demo().api}${MODEL}/decisions`);
+      await page.locator(".timeline a").first().click();
+      await page.getByRole("button", { name: "Replay" }).click();
+      await page.getByText("✓ Identical bytes").waitFor();
+      await page.goto(`${demo().api}/dashboard/audit`);
+      await page.getByRole("button", { name: "Verify the chain" }).click();
+      await page.getByText(/Nothing was altered/).waitFor();
+      await close();
+    });
+
+    it("opens a kept report as a page of its own, without scripts, and keeps a day only once", async () => {
+      const { page, complaints, strangers, close } = await open();
+      await page.goto(`${demo().api}${MODEL}/reports`);
+      await page.getByRole("link", { name: "2001-02-03", exact: true }).click();
+      await page.getByRole("heading", { name: "Decisions" }).waitFor();
+      await page.getByText("Verdict of each feature in each window").first().waitFor({ state: "attached" });
+      expect(complaints).toEqual([]);
+      expect(strangers).toEqual([]);
+      await close();
+      const kept = await fetch(`${demo().api}/api/v1/models/flight-delay/reports/2001-02-03`);
+      const told = await flyball(demo().home, "report", "--window", "2001-02-03", "--json");
+      expect(told.err).toContain("had been kept before");
+      expect(JSON.parse(told.out)).toMatchObject({ model: "flight-delay", traffic: { invalid: 0 } });
+      const again = await fetch(`${demo().api}/api/v1/models/flight-delay/reports/2001-02-03`);
+      expect(await again.text()).toBe(await kept.text());
+      expect((await fetch(`${demo().api}/api/v1/models/flight-delay/reports/2001-01-03/page`)).status).toBe(
+        404,
+      );
+    });
+
+    it("follows an alert's short link to its decision", async () => {
+      const { items } = (await (await fetch(`${demo().api}/api/v1/decisions?limit=1`)).json()) as {
+        items: { id: string }[];
+      };
+      const { page, close } = await open();
+      await page.goto(`${demo().api}/decisions/${items[0]?.id}`);
+      await page.getByRole("heading", { level: 1, name: /^Decision / }).waitFor();
+      await close();
+    });
+
+    it("carries out approve, promote and rollback by hand, each in the ledger with its reason", async () => {
+      const before = await governance();
+      const candidate = before.candidate ?? "";
+      expect(candidate).not.toBe("");
+      const { page, complaints, close } = await open();
+      await page.goto(`${demo().api}${MODEL}/governance`);
+      const command = async (name: string, reason: string, outcome: RegExp): Promise<void> => {
+        await page.getByRole("button", { name, exact: true }).click();
+        const dialog = page.getByRole("dialog");
+        expect(await dialog.getByRole("button", { name, exact: true }).isDisabled()).toBe(true);
+        await dialog.getByLabel(/Reason/).fill(reason);
+        await dialog.getByRole("button", { name, exact: true }).click();
+        await dialog.getByText(outcome).waitFor({ timeout: 30_000 });
+        await dialog.getByRole("button", { name: "Close" }).click();
+        await page.getByRole("cell", { name: reason }).waitFor();
+      };
+      await command("Approve", "looked at its gates", /Done: .* is approved by/);
+      await command("Promote", "the evening shift wants it", /Done: /);
+      expect((await governance()).promoted).toBe(candidate);
+      await command("Rollback", "it was a drill", /Done: /);
+      expect((await governance()).promoted).toBe(before.promoted);
+      expect(complaints).toEqual([]);
+      await close();
+    });
+
+    it("refuses a command on a ledger that moved meanwhile, and says so", async () => {
+      const { page, close } = await open();
+      await page.goto(`${demo().api}${MODEL}/governance`);
+      await page.getByRole("button", { name: "Freeze" }).click();
+      await page.getByLabel(/Reason/).fill("too late");
+      await fetch(`${demo().api}/api/v1/governance/flight-delay/release`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ reason: "somebody was faster" }),
+      });
+      await page.getByRole("dialog").getByRole("button", { name: "Freeze" }).click();
+      await page.getByText("The ledger moved while you decided.").waitFor();
+      await close();
+    });
+
+    it("shows news without a reload", async () => {
+      const { page, close } = await open();
+      await page.goto(`${demo().api}/dashboard/audit`);
+      await page.getByText("Live", { exact: true }).waitFor();
+      const answer = await fetch(`${demo().api}/api/v1/governance/flight-delay/freeze`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ reason: "news should arrive by themselves" }),
+      });
+      expect(answer.status).toBe(202);
+      await page.getByText("news should arrive by themselves").first().waitFor({ timeout: 15_000 });
+      await close();
+    });
+
+    it("says that a line is broken, keeps what it shows, and offers only reading to the job board", async () => {
+      const { page, close } = await open();
+      await page.goto(`${demo().api}/dashboard`);
+      await page.getByText("Live", { exact: true }).waitFor();
+      await page.context().setOffline(true);
+      await page.route("**/api/**", (route) => route.abort());
+      await page.getByRole("link", { name: "Audit" }).click();
+      await page.getByText(/Could not be read/).waitFor();
+      await close();
+      const jobs = await open();
+      await jobs.page.goto(`${demo().api}/jobs`);
+      await jobs.page.getByText("decide").first().waitFor();
+      expect(jobs.strangers).toEqual([]);
+      await jobs.close();
+      const written = await fetch(`${demo().api}/jobs/api/queues/decide/pause`, { method: "PUT" });
+      expect(written.status).toBe(405);
+    });
+
+    it("serves its pages under a policy that lets nothing else in", async () => {
+      const page = await fetch(`${demo().api}/dashboard`);
+      expect(page.headers.get("content-security-policy")).toContain("default-src 'self'");
+      expect(page.headers.get("x-content-type-options")).toBe("nosniff");
+      const again = await fetch(`${demo().api}/dashboard`, {
+        headers: { "if-none-match": page.headers.get("etag") ?? "" },
+      });
+      expect(again.status).toBe(304);
+    });
+
+    // The last: from here on the api asks for keys.
+    it("signs in once, keeps the key from every script, opens the job board, and signs out", async () => {
+      const key = await makeKey(demo().home, "oncall", ["read", "operate"]);
+      await expect.poll(async () => (await fetch(`${demo().api}/api/v1/models`)).status, WAITS).toBe(401);
+      const { page, complaints, strangers, close } = await open();
+      await page.goto(`${demo().api}${MODEL}/governance`);
+      const field = page.getByLabel("Key");
+      await field.fill("fb_live_nobody");
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page
+        .getByRole("alert")
+        .getByText(/no key of this deployment/)
+        .waitFor();
+      // The refusal itself is all the console heard of.
+      expect(complaints.splice(0)).toEqual([expect.stringContaining("401")]);
+      await field.fill(key);
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.getByText("key:oncall").waitFor();
+      await page.getByText("Live", { exact: true }).waitFor();
+      expect(
+        await page.evaluate("document.cookie + JSON.stringify({ ...sessionStorage, ...localStorage })"),
+      ).toBe("{}");
+      // The role that is missing is not offered; the one that is there works, by the cookie alone.
+      await page
+        .getByRole("button", { name: "Freeze" })
+        .or(page.getByRole("button", { name: "Unfreeze" }))
+        .waitFor();
+      expect(await page.getByRole("button", { name: "Approve" }).isDisabled()).toBe(true);
+      await page.getByRole("button", { name: "Release" }).click();
+      await page.getByLabel(/Reason/).fill("signed in by cookie");
+      await page.getByRole("dialog").getByRole("button", { name: "Release" }).click();
+      await page
+        .getByRole("dialog")
+        .getByText(/Done:|Refused:/)
+        .waitFor({ timeout: 30_000 });
+      await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
+      await page.getByRole("cell", { name: "key:oncall" }).waitFor();
+      await page.getByRole("link", { name: "Jobs" }).click();
+      await page.getByText("decide").first().waitFor();
+      await page.goto(`${demo().api}/dashboard`);
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await page.getByRole("heading", { name: "A key, please" }).waitFor();
+      expect((await page.request.get(`${demo().api}/jobs`)).status()).toBe(401);
+      expect(complaints).toEqual([]);
+      expect(strangers).toEqual([]);
+      await close();
+    });
+
+    it("lets no page of another site use the cookie", async () => {
+      const key = await makeKey(demo().home, "second", ["admin"]);
+      const login = (): Promise<Response> =>
+        fetch(`${demo().api}/api/v1/session`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ key }),
+        });
+      await expect.poll(async () => (await login()).status, WAITS).toBe(200);
+      const cookie = (await login()).headers.get("set-cookie") ?? "";
+      expect(cookie).toMatch(/HttpOnly; SameSite=Strict/);
+      const freeze = (headers: Record<string, string>): Promise<Response> =>
+        fetch(`${demo().api}/api/v1/governance/flight-delay/freeze`, {
+          method: "POST",
+          headers: { cookie: cookie.split(";")[0] ?? "", ...headers },
+          body: JSON.stringify({ reason: "forged" }),
+        });
+      const json = { "content-type": "application/json" };
+      expect((await freeze({ ...json, origin: "https://evil.example" })).status).toBe(403);
+      expect((await freeze({ ...json, "sec-fetch-site": "cross-site" })).status).toBe(403);
+      expect((await freeze({ "content-type": "text/plain" })).status).toBe(403);
+    });
+  });
+};
+
+const flyball = async (home: string, ...words: readonly string[]) => {
+  const cli = path.join(projectRoot(), "dist", "src", "cli.js");
+  const env = { ...process.env, ...DEMO_ENV, FLYBALL_HOME: home };
+  const child = spawn(process.execPath, [cli, ...words], { env, stdio: ["ignore", "pipe", "pipe"] });
+  let out = "";
+  let err = "";
+  child.stdout.on("data", (chunk: Buffer) => void (out += chunk.toString("utf8")));
+  child.stderr.on("data", (chunk: Buffer) => void (err += chunk.toString("utf8")));
+  const [status] = (await once(child, "close")) as [number];
+  return { status, out, err };
+};
+
+/** The settings of the demo's own processes that another process must share. */
+const DEMO_ENV = {
+  FLYBALL_CLOCK: "replay",
+  FLYBALL_WINDOWS_SIZES: '["6h","24h","7d"]',
+  FLYBALL_WINDOWS_ALLOWED_LATENESS: "0s",
+  FLYBALL_STREAMS_PARTITIONS: "2",
+};
+
+/** The api hears of a key within seconds. */
+const WAITS = { timeout: 10_000 };
+
+const makeKey = async (home: string, name: string, roles: readonly KeyRole[]): Promise<string> => {
+  const keys = openKeys({ home, bootstrap: undefined, monotonicMs: () => performance.now() });
+  const by = { name, env: "test", roles, models: null, nowMs: Date.now(), expiresMs: null };
+  const made = await keys.create(by);
+  if (made === null) throw new Error(`${name} has a key already`);
+  return made.key;
+};
