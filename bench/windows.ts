@@ -164,7 +164,15 @@ const judgeDay = async (
       const startMs = Date.parse(snapshot.window_start);
       const own = { features: featuresAt.get(startMs) ?? [], scores: scoresAt.get(startMs) ?? [] };
       return driftOf({
-        ...{ snapshot, windowMs: 5 * MINUTE, budgetMs: 5 * MINUTE, encoding, encodingDigest: "e", reference },
+        ...{
+          snapshot,
+          windowMs: 5 * MINUTE,
+          whole: true,
+          budgetMs: 5 * MINUTE,
+          encoding,
+          encodingDigest: "e",
+          reference,
+        },
         ...{ profile: DRIFT_PROFILES.governance, segments: [], ...own, counted, history: [] },
       });
     }).length;

@@ -40,8 +40,12 @@ export interface ReadsTraffic {
 
 export interface KeepsSnapshots {
   latest(by: { model: string; size: string; span: Span }): Promise<readonly Snapshot[]>;
-  /** Production's newest snapshots that end within the span and have no drift rows yet. */
-  unjudged(by: { model: string; size: string; span: Span }): Promise<readonly Snapshot[]>;
+  /** Production's newest snapshots that end within the span and have no drift rows yet; `alone`: no other version answered in the window. */
+  unjudged(by: {
+    model: string;
+    size: string;
+    span: Span;
+  }): Promise<readonly { readonly snapshot: Snapshot; readonly alone: boolean }[]>;
   /** Summed over `bucketMs`, a multiple of the size; the newest revisions only. */
   features(by: {
     model: string;

@@ -19,6 +19,7 @@ import {
 import { labelRows, reconciliationOf } from "../src/core/maturity.ts";
 import { segmentKeys } from "../src/core/segments.ts";
 import { ROW_LAMBDAS } from "../src/core/sequential.ts";
+import { windowStart } from "../src/core/time.ts";
 import { closedWindows } from "../src/core/window.ts";
 import type {
   Bundle,
@@ -78,17 +79,25 @@ const measureDrift = async (
     endMs: throughMs,
   };
   const due = await ports.snapshots.unjudged({ model, size, span });
-  if (due.length > 0) await judge(ports, { windows, profile }, { ...by, sizeMs, due });
+  const begunMs = windowStart(by.firstMs, durationMs(windows.sizes[0] ?? size));
+  if (due.length > 0) await judge(ports, { windows, profile }, { ...by, sizeMs, begunMs, due });
   await ports.progress.set(done, throughMs);
 };
 
 const judge = async (
   ports: MeasurePorts,
   { windows, profile }: MeasureOptions,
-  by: { model: string; size: string; sizeMs: number; due: readonly Snapshot[] },
+  by: {
+    model: string;
+    size: string;
+    sizeMs: number;
+    /** Begin of the window in which the model's first event lies. */
+    begunMs: number;
+    due: Awaited<ReturnType<KeepsSnapshots["unjudged"]>>;
+  },
 ): Promise<void> => {
   const { model, size, sizeMs, due } = by;
-  const starts = due.map((s) => Date.parse(s.window_start));
+  const starts = due.map(({ snapshot }) => Date.parse(snapshot.window_start));
   const span = { startMs: Math.min(...starts), endMs: Math.max(...starts) + sizeMs };
   const [features, scores, history, matured] = await Promise.all([
     ports.snapshots.counts({ model, size, span }),
@@ -103,13 +112,14 @@ const judge = async (
   const [featuresAt, scoresAt] = [byWindow(features), byWindow(scores)];
   const countedOf = once((bundle: Bundle) => referenceCounts(bundle.encoding, bundle.reference));
   const measured = [];
-  for (const snapshot of due) {
+  for (const { snapshot, alone } of due) {
     const startMs = Date.parse(snapshot.window_start);
     const bundle = await ports.registry.bundle(model, snapshot.version);
     const contract = bundle.preprocessor.contract.definition;
     const measurement: WindowMeasurement = {
       snapshot,
       windowMs: sizeMs,
+      whole: alone && startMs >= by.begunMs,
       budgetMs: Math.min(sizeMs, durationMs(windows.decide)),
       encoding: bundle.encoding,
       encodingDigest: bundle.metadata.encoding_digest,

@@ -1,5 +1,5 @@
--- snapshots-unjudged: production's newest snapshots of one window size whose inputs have no drift rows yet; drift rows about labels come at
--- maturity and say nothing of the inputs.
+-- snapshots-unjudged: production's newest snapshots of one window size whose inputs have no drift rows yet, each with how many versions
+-- answered in its window; drift rows about labels come at maturity and say nothing of the inputs.
 -- params: model String, size String, start DateTime64(3), end DateTime64(3)
 -- caller: src/adapters/snapshot-store.ts
 SELECT
@@ -26,19 +26,24 @@ SELECT
     latency_counts,
     encoding,
     flags,
-    digest
+    digest,
+    answering
 FROM
 (
-    SELECT *
-    FROM snapshots
-    WHERE model = {model:String}
-      AND role = 'production'
-      AND window_size = {size:String}
-      AND window_start >= {start:DateTime64(3, 'UTC')}
-      AND window_start < {end:DateTime64(3, 'UTC')}
-      AND window_end <= {end:DateTime64(3, 'UTC')}
-    ORDER BY window_start, version, revision DESC
-    LIMIT 1 BY window_start, version
+    SELECT *, count() OVER (PARTITION BY window_start) AS answering
+    FROM
+    (
+        SELECT *
+        FROM snapshots
+        WHERE model = {model:String}
+          AND role = 'production'
+          AND window_size = {size:String}
+          AND window_start >= {start:DateTime64(3, 'UTC')}
+          AND window_start < {end:DateTime64(3, 'UTC')}
+          AND window_end <= {end:DateTime64(3, 'UTC')}
+        ORDER BY window_start, version, revision DESC
+        LIMIT 1 BY window_start, version
+    )
 )
 WHERE (window_start, version, digest) NOT IN (
     SELECT window_start, version, snapshot_digest

@@ -79,6 +79,7 @@ const SnapshotRow = z.object({
   flags: z.array(WindowFlag),
   digest: z.string(),
 });
+const UnjudgedRow = SnapshotRow.extend({ answering: count });
 
 /** Reads raw traffic for the roll stage. */
 export const createTraffic = (engine: Engine): ReadsTraffic => ({
@@ -201,7 +202,9 @@ const snapshotsIn = (engine: Engine, kept: Set<string>): KeepsSnapshots => ({
     (await ask(engine, "snapshots-latest", within(model, size, span), SnapshotRow)).map(snapshotOf),
 
   unjudged: async ({ model, size, span }) =>
-    (await ask(engine, "snapshots-unjudged", within(model, size, span), SnapshotRow)).map(snapshotOf),
+    (await ask(engine, "snapshots-unjudged", within(model, size, span), UnjudgedRow)).map(
+      ({ answering, ...row }) => ({ snapshot: snapshotOf(row), alone: answering === 1 }),
+    ),
 
   features: async ({ model, size, span, bucketMs }) =>
     (await ask(engine, "snapshots-features", bucketed(model, size, span, bucketMs), SummedFeatureRow)).map(

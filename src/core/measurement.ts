@@ -88,6 +88,8 @@ type Shares = Readonly<Record<string, number>>;
 export interface WindowMeasurement {
   readonly snapshot: Snapshot;
   readonly windowMs: number;
+  /** Did this version answer from the window's begin to its end? In part of a week its weekdays would pass for drift. */
+  readonly whole: boolean;
   /** A longer window judges only what swings with a cycle, beside a shorter one: it may spend no more than that one. */
   readonly budgetMs: number;
   readonly encoding: Encoding;
@@ -130,7 +132,7 @@ export const driftOf = (by: WindowMeasurement): DriftRow[] => {
   const slots = earlier.filter((h) => (startMs - h.windowStartMs) % (7 * DAY_MS) === 0);
   return judgeWindow({
     profile: by.profile,
-    windowMs: by.windowMs,
+    windowMs: by.whole ? by.windowMs : 0,
     budgetMs: by.budgetMs,
     features: evidence,
     ...(by.importance === undefined ? {} : { importance: by.importance }),
@@ -144,7 +146,8 @@ export const driftOf = (by: WindowMeasurement): DriftRow[] => {
         sameSlot: slots.map((h) => h.volume),
         recent: earlier.slice(-28).map((h) => h.volume),
       }),
-      current: by.snapshot.volume,
+      // Of all versions, as the baseline is: a version promoted at noon has half a day's.
+      current: by.history.find((h) => h.windowStartMs === startMs)?.volume ?? by.snapshot.volume,
     },
     segments: evidence.flatMap(({ encoding, reference, current: now }) =>
       by.segments.includes(encoding.feature) && now !== null

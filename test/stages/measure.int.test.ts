@@ -125,6 +125,25 @@ describe("a window that is revised", () => {
   });
 });
 
+describe("a window in which another version took over", () => {
+  it("is known as one that no version answered alone", async () => {
+    const facts = house.traffic({ fromMs: START, hours: 48, perHour: 5 });
+    await house.record(
+      facts.map((fact, at) => (at < facts.length / 4 ? fact : { ...fact, version: "1.1.0" })),
+    );
+    await roll(house.ports, house.windows, START + 3 * DAY);
+    const span = { startMs: START, endMs: START + 2 * DAY };
+    const found = await house.stores.snapshots.unjudged({ model: MODEL, size: "24h", span });
+    expect(
+      found.map(({ snapshot, alone }) => [snapshot.window_start.slice(8, 10), snapshot.version, alone]),
+    ).toEqual([
+      ["01", "1.0.0", false],
+      ["01", "1.1.0", false],
+      ["02", "1.1.0", true],
+    ]);
+  });
+});
+
 describe("twice", () => {
   it("adds nothing, also when progress was lost", async () => {
     await house.label(sold(await rolledDay()));
