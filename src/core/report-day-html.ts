@@ -25,7 +25,7 @@ export const reportPage = (report: ModelReport): string => {
   const { model, window } = report;
   const span = `${when(window.start)} to ${when(window.end)}`;
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>${escaped(`${model}, ${span}`)}</title><style>${STYLE}${OWN}</style></head>
 <body><main>
 <header><p class="eyebrow">Report · ${escaped(model)} · ${escaped(span)} UTC</p><h1>${escaped(sentence(headlineOf(report)))}</h1>

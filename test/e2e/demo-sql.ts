@@ -55,7 +55,7 @@ export const asksSql = (demo: () => DemoStack): void => {
           AND p.window_start = d.window_start AND p.feature = d.feature
        WHERE d.value IS NOT NULL`,
       );
-      expect(Number(row?.["n"])).toBeGreaterThan(50);
+      expect(Number(row?.["n"])).toBeGreaterThan(25);
       expect(row?.["unknown"]).toBe(0);
       expect(Number(row?.["apart"])).toBeLessThan(1e-12);
     });
