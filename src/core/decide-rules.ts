@@ -2,6 +2,7 @@
 // rule can lift (a promotion without passed gates, a rollback to nobody). Writes the explanation: reasons, sentence, alerts.
 // A move that a floor forbids becomes HOLD and says so.
 import type { Action, Decision, Memory, Reason } from "../../contracts/decision.ts";
+import type { QuarantineKind } from "../../contracts/governance.ts";
 import type { PolicyRule } from "../../contracts/policy.ts";
 import { recordOf, type Assessment, type DecisionInputs } from "./assess.ts";
 import { fillIn } from "./decide-signals.ts";
@@ -18,20 +19,33 @@ export interface Ruling {
   readonly version: string | null;
   readonly reasons: Reason[];
   readonly sentence: string;
+  /** Why the window goes under quarantine with this decision; null where it does not. */
+  readonly quarantine: QuarantineKind | null;
 }
 
-/** Finds the rule that decides and what it means; `context` is the signals as conditions see them. */
+/**
+ * Finds the rule that decides and what it means. `context` is the signals as conditions see them. A quarantine is about the window: since
+ * rules version 2 it comes with whatever is decided about the versions, or a rollback would leave ill rows to the next training.
+ */
 export const applyRules = (
   inputs: DecisionInputs,
   at: Assessment,
-  signals: Signals,
-  context: SignalContext,
+  { signals, context, rules }: Sight,
 ): Ruling => {
   const { policy } = inputs;
-  const rule = policy.rules.find(({ when }) => policy.conditions.get(when)?.(context) === true);
+  const holds = ({ when }: PolicyRule): boolean => policy.conditions.get(when)?.(context) === true;
+  const rule = policy.rules.find(holds);
   if (rule === undefined) return noRule();
   const forbidden = floorUnder(rule.action, inputs, at, signals);
-  const reasons = reasonsOf(rule, signals);
+  const opening =
+    rules === 1 ? rule : policy.rules.find((other) => other.action === "QUARANTINE" && holds(other));
+  const opens =
+    opening?.action === "QUARANTINE" && rule.action !== "SYSTEM_ERROR" && notQuarantined(at) === null;
+  const quarantine = !opens ? null : at.window.quality.length > 0 ? "data_quality" : "drift";
+  const reasons = [
+    ...reasonsOf(rule, signals),
+    ...(opens && opening !== rule ? reasonsOf(opening, signals) : []),
+  ];
   if (forbidden !== null)
     return {
       action: "HOLD",
@@ -39,9 +53,11 @@ export const applyRules = (
       version: null,
       reasons: [...reasons, reason("floor", rule.action, forbidden)],
       sentence: `Nothing is changed: rule ${rule.name} asks for ${rule.action}, but ${forbidden}.`,
+      quarantine: rules === 1 ? null : quarantine,
     };
   const said = fillIn(rule.sentence, signals);
   return {
+    quarantine,
     action: rule.action,
     rule: rule.name,
     version: versionOf(rule.action, inputs, at),
@@ -49,6 +65,13 @@ export const applyRules = (
     sentence: isMove(rule.action) && policy.autonomy !== "act" ? `${OUTCOME[policy.autonomy]} ${said}` : said,
   };
 };
+
+/** The signals of a decision, the same as conditions see them, and the version of the rules that look. */
+export interface Sight {
+  readonly signals: Signals;
+  readonly context: SignalContext;
+  readonly rules: number;
+}
 
 const OUTCOME = {
   observe: "Observed only, not carried out:",
@@ -64,6 +87,7 @@ const noRule = (): Ruling => ({
   version: null,
   reasons: [reason("rules", null, "no rule of the policy holds")],
   sentence: "Nothing is changed: no rule of the policy applies to this evidence.",
+  quarantine: null,
 });
 
 const reason = (signal: string, value: Reason["value"], detail: string): Reason => ({
@@ -105,8 +129,7 @@ const floorUnder = (
     case "SYSTEM_ERROR":
       return null;
     case "QUARANTINE":
-      if (window.quarantined) return "the window is under quarantine already";
-      return window.quality.length + window.drifted.length > 0 ? null : "nothing in the window is breached";
+      return notQuarantined({ window });
     case "RETRAIN":
       return retraining.missing.length === 0 ? null : `it waits for ${retraining.missing.join("; ")}`;
     case "SHADOW":
@@ -122,6 +145,12 @@ const floorUnder = (
     case "ROLLBACK":
       return governance.standby === null ? "there is no STANDBY to return to" : null;
   }
+};
+
+/** Why a window may not go under quarantine; null when it may. */
+const notQuarantined = ({ window }: Pick<Assessment, "window">): string | null => {
+  if (window.quarantined) return "the window is under quarantine already";
+  return window.quality.length + window.drifted.length > 0 ? null : "nothing in the window is breached";
 };
 
 const versionOf = (
@@ -157,7 +186,7 @@ export const remember = (ruling: Ruling, { evidence, policy }: DecisionInputs, a
         : ruling.action === "PROMOTE"
           ? 0
           : memory.consecutive_rejects;
-  const opens = ruling.action === "QUARANTINE" && at.window.quality.length === 0;
+  const opens = ruling.quarantine === "drift";
   const { start, end } = evidence.window;
   return {
     ...memory,
@@ -172,18 +201,16 @@ export const remember = (ruling: Ruling, { evidence, policy }: DecisionInputs, a
 export const quarantineOf = (
   ruling: Ruling,
   { evidence }: DecisionInputs,
-  { window }: Assessment,
   signals: Signals,
-): Decision["quarantine"] => {
-  if (ruling.action !== "QUARANTINE") return null;
-  const ill = window.quality.length > 0;
-  return {
-    kind: ill ? "data_quality" : "drift",
-    window_start: evidence.window.start,
-    window_end: evidence.window.end,
-    detail: String(signals[ill ? "window.quality" : "window.drift"].value),
-  };
-};
+): Decision["quarantine"] =>
+  ruling.quarantine === null
+    ? null
+    : {
+        kind: ruling.quarantine,
+        window_start: evidence.window.start,
+        window_end: evidence.window.end,
+        detail: String(signals[ruling.quarantine === "drift" ? "window.drift" : "window.quality"].value),
+      };
 
 /**
  * The alerts that are due: their condition holds and their clock has run since they were last raised. For a condition that held at the
@@ -192,18 +219,14 @@ export const quarantineOf = (
 export const dueAlerts = (
   ruling: Ruling,
   { evidence, policy }: DecisionInputs,
-  {
-    signals,
-    context,
-    rules,
-  }: { readonly signals: Signals; readonly context: SignalContext; readonly rules: number },
+  { signals, context, rules }: Sight,
   memory: Memory,
 ): { alerts: Decision["alerts"]; memory: Memory } => {
   // Only what the decision itself changed is new: rebuilding the whole context took a tenth of a simulation.
   const after: SignalContext = {
     ...context,
     rejects: { ...context["rejects"], consecutive: memory.consecutive_rejects },
-    decision: { action: ruling.action, rule: ruling.rule },
+    decision: { action: ruling.action, rule: ruling.rule, quarantines: ruling.quarantine !== null },
   };
   const nowMs = Date.parse(evidence.now);
   const standing = policy.alerts.filter(({ when }) => policy.conditions.get(when)?.(after) === true);

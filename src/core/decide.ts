@@ -14,7 +14,8 @@ export type { DecisionInputs } from "./assess.ts";
 /**
  * Version of the rules of this file and all it asks; bumped only by a dated decision (docs/decisions.md), and every older one stays
  * executable. 1: an alert repeats whenever its clock allows. 2: a condition that lasts is told once, then after its reminder; and
- * production is steady for a candidate only if it was not degraded from one performance span before the trial on.
+ * production is steady for a candidate only if it was not degraded from one performance span before the trial on; and a window goes
+ * under quarantine whatever is decided about the versions.
  */
 export const RULES_VERSION = 2;
 export type RulesVersion = 1 | 2;
@@ -79,9 +80,10 @@ const weigh = (inputs: DecisionInputs, rules: RulesVersion): { verdict: Verdict;
   const at = assess(inputs, { trialSteady: rules > 1 });
   const signals = signalsOf(inputs, at);
   const context = contextOf(signals);
-  const ruling = applyRules(inputs, at, signals, context);
+  const sight = { signals, context, rules };
+  const ruling = applyRules(inputs, at, sight);
   const remembered = remember(ruling, inputs, at);
-  const { alerts, memory } = dueAlerts(ruling, inputs, { signals, context, rules }, remembered);
+  const { alerts, memory } = dueAlerts(ruling, inputs, sight, remembered);
   const { evidence } = inputs;
   const logE = at.candidate === null ? at.harm.value : at.candidate.evidence.logE;
   const verdict: Verdict = {
@@ -103,7 +105,7 @@ const weigh = (inputs: DecisionInputs, rules: RulesVersion): { verdict: Verdict;
     })),
     sentence: ruling.sentence,
     alerts,
-    quarantine: quarantineOf(ruling, inputs, at, signals),
+    quarantine: quarantineOf(ruling, inputs, signals),
     releases: at.window.releases,
     evidence_log_e: rounded(logE),
   };

@@ -89,6 +89,7 @@ export type SignalName = keyof typeof SIGNALS;
 export const DECISION_SIGNALS = {
   "decision.action": { type: "string", says: "the action decided" },
   "decision.rule": { type: "string", says: "the rule that decided" },
+  "decision.quarantines": { type: "bool", says: "the window goes under quarantine with the decision" },
 } as const satisfies Record<string, Declared>;
 
 /** Says whether a text names a signal. */

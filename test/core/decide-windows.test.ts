@@ -25,6 +25,23 @@ describe("the watch", () => {
     expect(decision.alerts).toMatchObject([{ alert: "rollback", severity: "critical" }]);
   });
 
+  it("leaves an ill window to no training, whatever is decided about the versions", () => {
+    const shifted = standing({ drift: [breach()] });
+    const { decision, memory } = ask(shifted);
+    expect(decision).toMatchObject({ action: "ROLLBACK", quarantine: { kind: "drift" } });
+    expect(decision.quarantine?.window_start).toBe(shifted.evidence.window.start);
+    expect(decision.reasons.map(({ signal }) => signal)).toContain("window.drift");
+    expect(decision.alerts.map(({ alert }) => alert)).toEqual(["rollback", "quarantine"]);
+    expect(memory.open_quarantines).toHaveLength(1);
+    const frozen = quietGovernance({ frozen: { until: null, reason: "audit", actor: "ada" } });
+    const held = quiet({ drift: [breach()] }, { governance: frozen }).decision;
+    expect(held).toMatchObject({ action: "HOLD", rule: "frozen", quarantine: { kind: "drift" } });
+    // The rules of version 1 let the decision about the versions pass over the window.
+    const before = decide({ ...shifted, memory: steady(), policy }, 1);
+    expect(before.decision).toMatchObject({ action: "ROLLBACK", quarantine: null });
+    expect(before.memory.open_quarantines).toEqual([]);
+  });
+
   it("takes each block in once", () => {
     const first = ask(standing({}, blocks(5, 3)));
     const again = ask({ ...standing({}, blocks(5, 3)), memory: first.memory });
