@@ -1,5 +1,5 @@
 // The shadow: whatever a candidate does is its own row and never an answer's business. Real model, real event loop; entries in memory.
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { FlightRow } from "../../bench/serving-model.ts";
 import type { ServingModel } from "../../src/ports-serving.ts";
 import {
@@ -196,7 +196,7 @@ it("mirrored traffic is scored by the candidates alone", async () => {
 });
 
 it("the heartbeat never passes what is still under way", async () => {
-  let release: () => void = () => undefined;
+  let release: (() => void) | null = null;
   const held = withSession(model, "1.1.0", {
     run: (vector, n) => new Promise((resolve) => (release = () => resolve(model.session.run(vector, n)))),
   });
@@ -205,8 +205,10 @@ it("the heartbeat never passes what is still under way", async () => {
   clock.held.now += 5000;
   await api.heartbeat();
   expect(memory.watermarks.at(-1)).toEqual({ ms: Date.UTC(2001, 4, 1), where: "own" });
-  await new Promise((resolve) => setImmediate(resolve));
-  release();
+  await vi.waitFor(() => {
+    if (release === null) throw new Error("not called yet");
+    release();
+  });
   await api.idle();
   await api.heartbeat();
   expect(memory.watermarks.at(-1)).toEqual({ ms: Date.UTC(2001, 4, 1) + 5000, where: "own" });
