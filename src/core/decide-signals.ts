@@ -103,6 +103,10 @@ const watchSignals = (
 const windowSignals = ({ evidence }: DecisionInputs, { window }: Assessment): Group<"window" | "drift"> => {
   const { volume } = evidence.window;
   const worst = window.drifted[0];
+  const quality = window.quality.join(", ");
+  const drifted = window.drifted
+    .map(({ feature, statistic, value }) => `${feature} ${statistic} ${spoken(value)}`)
+    .join(", ");
   return {
     "window.volume": {
       value: volume,
@@ -113,16 +117,15 @@ const windowSignals = ({ evidence }: DecisionInputs, { window }: Assessment): Gr
     "window.enough": plain(window.enough),
     "window.quarantined": plain(window.quarantined),
     "window.quality_breach": plain(window.quality.length > 0),
-    "window.quality": { ...plain(window.quality.join(", ")), n: volume },
+    "window.quality": { ...plain(quality), n: volume },
     "window.drift_breach": plain(window.drifted.length > 0),
     "window.drift": {
-      value: window.drifted
-        .map(({ feature, statistic, value }) => `${feature} ${statistic} ${spoken(value)}`)
-        .join(", "),
+      value: drifted,
       threshold: worst?.threshold ?? null,
       n: worst?.n_current ?? null,
       detail: window.drifted.map(({ feature, threshold }) => `${feature} ≥ ${spoken(threshold)}`).join(", "),
     },
+    "window.breach": plain(quality === "" ? drifted : quality),
     "drift.verdict": plain(window.verdict ?? "unknown", "this window"),
     "drift.decision": plain(window.decision, `after ${window.verdicts.length} judged windows`),
     "drift.accepted": plain(window.accepted),

@@ -40,6 +40,10 @@ export const SIGNALS = {
   "window.quality": { type: "string", says: "what is wrong with the window's data" },
   "window.drift_breach": { type: "bool", says: "a feature breached its drift threshold in the window" },
   "window.drift": { type: "string", says: "the drifted features with their values" },
+  "window.breach": {
+    type: "string",
+    says: "what is wrong with the window's data, else its drifted features",
+  },
   "drift.verdict": { type: "string", says: "verdict of this window" },
   "drift.decision": { type: "string", says: "verdict after persistence" },
   "drift.accepted": { type: "bool", says: "the drift persisted and counts as the new world" },

@@ -32,6 +32,7 @@ describe("the watch", () => {
     expect(decision.quarantine?.window_start).toBe(shifted.evidence.window.start);
     expect(decision.reasons.map(({ signal }) => signal)).toContain("window.drift");
     expect(decision.alerts.map(({ alert }) => alert)).toEqual(["rollback", "quarantine"]);
+    expect(decision.alerts[1]?.detail).toMatch(/^window quarantined: distance ks_d /);
     expect(memory.open_quarantines).toHaveLength(1);
     const frozen = quietGovernance({ frozen: { until: null, reason: "audit", actor: "ada" } });
     const held = quiet({ drift: [breach()] }, { governance: frozen }).decision;
