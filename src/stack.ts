@@ -9,7 +9,7 @@ import { ConfigError, loadConfig, projectRoot, type Config } from "./adapters/co
 import { migrate } from "./adapters/migrations.ts";
 import { connectRedis } from "./adapters/redis.ts";
 import { supervise, type Supervised } from "./adapters/supervisor.ts";
-import { loadPolicy, wireClickhouse } from "./wiring.ts";
+import { loadPolicy, wireClickhouse, wireStores } from "./wiring.ts";
 
 export interface Stack {
   readonly apiUrl: string;
@@ -51,6 +51,7 @@ export const startStack = async (env: NodeJS.ProcessEnv, told: (message: string)
       FLYBALL_CLICKHOUSE_URL: clickhouseUrl,
     };
     await migrateAll(loadConfig(inner));
+    await refuseDamaged(loadConfig(inner));
     const api = await startOwn("api", ["serve"], { config, env: inner, children, told });
     const apiPort = Number(api.said()["port"] ?? port);
     api.pin(ownArgs(["serve", "--port", String(apiPort)]));
@@ -81,6 +82,26 @@ const migrateAll = async (config: Config): Promise<void> => {
     );
   } finally {
     await clickhouse.close();
+  }
+};
+
+/** A version that serves is as it was published, or nothing starts: an api without its model would answer nobody. */
+const refuseDamaged = async (config: Config): Promise<void> => {
+  const stores = wireStores(config, "up");
+  try {
+    // A ledger that cannot be read is for the workers to mend: they rebuild it from its copy.
+    const state = await stores.ledger.state().catch(() => null);
+    for (const { model, promoted } of Object.values(state?.models ?? {})) {
+      if (promoted === null) continue;
+      const { ok, files } = await stores.registry.verify(model, promoted);
+      if (ok) continue;
+      const damaged = files.filter((one) => !one.ok).map(({ file, reason }) => `${file} ${reason}`);
+      throw new ConfigError(
+        `${model}@${promoted} serves, and is damaged in the registry (${damaged.join(", ")}): restore it from a backup; flyball models verify looks at every version`,
+      );
+    }
+  } finally {
+    await stores.close();
   }
 };
 

@@ -119,7 +119,7 @@ describe.each(golden)("$table, $column", (column) => {
 const present = existsSync(tablesFolder());
 if (!present) process.stderr.write(`SKIPPED: no tables at ${tablesFolder()}; bins are not compared\n`);
 
-describe.skipIf(!present)("the same bins and counts, worked out twice", () => {
+describe.skipIf(!present)("from the shared tables: the same bins and counts, worked out twice", () => {
   it.each([...new Set(golden.map(({ table }) => table))])("%s", (name) => {
     const wanted = golden.filter(({ table }) => table === name);
     const table = readTable(name);

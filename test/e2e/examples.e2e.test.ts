@@ -171,6 +171,20 @@ describe("the README's own model and data", () => {
     );
     await down();
   });
+
+  it("does not start where the version that serves is damaged, and says which file", async () => {
+    const file = path.join(home, "registry", "churn", "1.0.0", "model.onnx");
+    const bytes = readFileSync(file);
+    chmodSync(file, 0o644);
+    writeFileSync(
+      file,
+      bytes.map((byte, at) => (at === 100 ? byte ^ 1 : byte)),
+    );
+    await sh("! flyball up 2>why.txt; grep 'churn@1.0.0 serves, and is damaged.*model.onnx' why.txt");
+    expect(readFileSync(path.join(folder, "why.txt"), "utf8").trim().split("\n")).toHaveLength(1);
+    expect(existsSync(path.join(home, "run.json"))).toBe(false);
+    writeFileSync(file, bytes);
+  });
 });
 
 describe("replay", () => {

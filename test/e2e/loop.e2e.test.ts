@@ -277,9 +277,12 @@ describe("the loop", () => {
     expect(killed).toEqual(calm);
   });
 
-  it.skipIf(!existsSync(HARVARD))("closes on a published stream whose concept flips", async () => {
-    await within(startLoop({ policy: FASTER, env: ENV }), async (loop) =>
-      expectTheStory(await live(loop, mixed())),
-    );
-  });
+  it.skipIf(!existsSync(HARVARD))(
+    "closes on a published stream of the shared data whose concept flips",
+    async () => {
+      await within(startLoop({ policy: FASTER, env: ENV }), async (loop) =>
+        expectTheStory(await live(loop, mixed())),
+      );
+    },
+  );
 });
