@@ -65,7 +65,10 @@ const demo = async (flags: Flags): Promise<void> => {
   const starting = startStack(env, say);
   const stop = onEnd(ending, starting);
   try {
-    const prepared = await prepare(flags, say);
+    // Before a version exists: the book dates each by this clock, and two runs must keep the same book.
+    const begun = starting.then(({ apiUrl }) => tellClock(apiUrl));
+    begun.catch(() => undefined);
+    const prepared = await prepare(flags, say, begun);
     const stack = await starting;
     const { loadConfig } = await import("../adapters/config.ts");
     const { wireStores } = await import("../wiring.ts");
@@ -151,7 +154,7 @@ const onEnd = (ending: AbortController, starting: Promise<{ stop(): Promise<void
 };
 
 /** Freezes January and the flights to replay, trains the baseline and the first candidate. */
-const prepare = async (flags: Flags, say: (text: string) => void) => {
+const prepare = async (flags: Flags, say: (text: string) => void, begun: Promise<void>) => {
   const { homeOf, readContract, withEngine } = await import("./offline.ts");
   const { createDatasets } = await import("../adapters/dataset-store.ts");
   const { readFrozen } = await import("../adapters/dataset.ts");
@@ -198,6 +201,7 @@ const prepare = async (flags: Flags, say: (text: string) => void) => {
       flights: String(flags.flights),
     });
     const january = await readFrozen(homeOf(), "january", engineUrl);
+    await begun;
     const versions: string[] = [];
     for (const family of ["logistic-regression", "gradient-boosted-trees"] as const) {
       const trained = await trainOn({
@@ -273,7 +277,7 @@ const run = async (
     }
   };
   try {
-    await bootstrap(stores, client, prepared.first, say);
+    await bootstrap(stores, prepared.first, say);
     say(`announced fault: from 1 to 3 May the client sends distances in kilometres`);
     const journal = await replay(
       {
@@ -315,17 +319,26 @@ const run = async (
   }
 };
 
-/** Tells event time for the first time and promotes the baseline by the explicit bootstrap. */
+/** Tells event time for the first time. */
+const tellClock = async (api: string): Promise<void> => {
+  const { createHttpClient } = await import("../adapters/http-client.ts");
+  const client = createHttpClient(api);
+  try {
+    const told = await client.post("/api/v1/clock", JSON.stringify({ now: `${FROM}T00:00:00.000Z` }));
+    if (told.status !== 200) throw new Error(`clock answered ${told.status}: ${told.body}`);
+  } finally {
+    await client.close();
+  }
+};
+
+/** Promotes the baseline by the explicit bootstrap. */
 const bootstrap = async (
   stores: Stores,
-  client: { post(path: string, body: string): Promise<{ status: number; body: string }> },
   version: string,
   say: (text: string) => void,
 ): Promise<void> => {
   const { giveCommand, commandOf } = await import("../stages/command.ts");
   const now = `${FROM}T00:00:00.000Z`;
-  const told = await client.post("/api/v1/clock", JSON.stringify({ now }));
-  if (told.status !== 200) throw new Error(`clock answered ${told.status}: ${told.body}`);
   const until = performance.now() + 30_000;
   const isBooked = async (): Promise<boolean> =>
     (await stores.ledger.state()).models[MODEL]?.versions[version] !== undefined;
