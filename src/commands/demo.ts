@@ -332,11 +332,7 @@ const tellClock = async (api: string): Promise<void> => {
 };
 
 /** Promotes the baseline by the explicit bootstrap. */
-const bootstrap = async (
-  stores: Stores,
-  version: string,
-  say: (text: string) => void,
-): Promise<void> => {
+const bootstrap = async (stores: Stores, version: string, say: (text: string) => void): Promise<void> => {
   const { giveCommand, commandOf } = await import("../stages/command.ts");
   const now = `${FROM}T00:00:00.000Z`;
   const until = performance.now() + 30_000;
