@@ -11,6 +11,13 @@ if [[ -z "$(command -v chromium || command -v chromium-browser || command -v goo
   bash scripts/apt-install.sh chromium 2>/dev/null ||
     printf 'test: no chromium here: dashboard tests are SKIPPED (Debian: apt-get install chromium)\n' >&2
 fi
+# The completion scripts are tried in the shells they are for.
+for shell in fish zsh; do
+  [[ -n "$(command -v "$shell")" ]] && continue
+  printf 'test: installing %s for the completion tests\n' "$shell" >&2
+  bash scripts/apt-install.sh "$shell" 2>/dev/null ||
+    printf 'test: no %s here: its completion test is SKIPPED (Debian: apt-get install %s)\n' "$shell" "$shell" >&2
+done
 
 results="$(mktemp -d)"
 trap 'rm -rf "$results"' EXIT
