@@ -1,7 +1,8 @@
 // End to end: `flyball serve --processes 2` from the build. A worker killed under load costs the requests it held and no other, its slot is filled
 // again, every answer has its event; without their primary the workers end; SIGTERM drains.
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { request } from "node:http";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -52,17 +53,24 @@ afterEach(async () => {
 });
 afterAll(() => house.close());
 
-const isAlive = (pid: number): boolean => {
-  const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
-  return stdout.trim() !== "" && !stdout.startsWith("Z");
+/** State and parent of a process, read from the kernel: a bare machine has no `ps`. Null once it is gone. */
+const processOf = (pid: number): { readonly state: string; readonly parent: number } | null => {
+  try {
+    // The name stands in parentheses and may hold anything; what follows the last of them does not.
+    const [state = "", parent] =
+      readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
+    return { state, parent: Number(parent) };
+  } catch {
+    return null;
+  }
 };
 
+const isAlive = (pid: number): boolean => (processOf(pid)?.state ?? "Z") !== "Z";
+
 const workersOf = (of: ChildProcess): number[] =>
-  spawnSync("ps", ["-eo", "pid=,ppid=,stat="], { encoding: "utf8" })
-    .stdout.split("\n")
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, parent, stat = ""]) => Number(parent) === of.pid && !stat.startsWith("Z"))
-    .map(([pid]) => Number(pid));
+  readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => pid > 0 && isAlive(pid) && processOf(pid)?.parent === of.pid);
 
 /** Starts two processes on one port; gives the port once both answer. */
 const start = async (): Promise<{ child: ChildProcess; port: number }> => {
