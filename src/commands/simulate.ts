@@ -92,6 +92,8 @@ const policyOf = async (flags: Flags): Promise<ReadyPolicy> => {
 type Work = Omit<SimulationShare, "policyJson"> & { readonly policy: ReadyPolicy };
 
 const RUNS_WORTH_A_THREAD = 20;
+/** Evidence lives for one look: room for many of them before the collector walks through. */
+const YOUNG_MB = 128;
 
 /** Deals the seeds out to threads in slices; compiled code only, since a thread cannot load TypeScript. */
 const shareOut = async (work: Work): Promise<RunResult[]> => {
@@ -110,7 +112,10 @@ const shareOut = async (work: Work): Promise<RunResult[]> => {
 const inThread = ({ policy, ...work }: Work): Promise<RunResult[]> =>
   new Promise((resolve, reject) => {
     const share: SimulationShare = { ...work, policyJson: policyJson(policy) };
-    const worker = new Worker(new URL("./simulate-thread.js", import.meta.url), { workerData: share });
+    const worker = new Worker(new URL("./simulate-thread.js", import.meta.url), {
+      workerData: share,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    });
     worker.once("message", resolve);
     worker.once("error", reject);
   });

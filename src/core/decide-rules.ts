@@ -8,8 +8,7 @@ import { recordOf, type Assessment, type DecisionInputs } from "./assess.ts";
 import { fillIn } from "./decide-signals.ts";
 import { durationMs } from "./duration.ts";
 import { allPass } from "./gates.ts";
-import type { SignalContext } from "./policy.ts";
-import { isSignal, type Signals } from "./signals.ts";
+import { isSignal, signalIn, type Signals } from "./signals.ts";
 import { round9 } from "./threshold.ts";
 
 /** What the rules say, before it is sealed with digests. */
@@ -24,16 +23,13 @@ export interface Ruling {
 }
 
 /**
- * Finds the rule that decides and what it means. `context` is the signals as conditions see them. A quarantine is about the window: since
+ * Finds the rule that decides and what it means. A quarantine is about the window: since
  * rules version 2 it comes with whatever is decided about the versions, or a rollback would leave ill rows to the next training.
  */
-export const applyRules = (
-  inputs: DecisionInputs,
-  at: Assessment,
-  { signals, context, rules }: Sight,
-): Ruling => {
+export const applyRules = (inputs: DecisionInputs, at: Assessment, { signals, rules }: Sight): Ruling => {
   const { policy } = inputs;
-  const holds = ({ when }: PolicyRule): boolean => policy.conditions.get(when)?.(context) === true;
+  const valueOf = (name: string): unknown => knownOf(signals, name);
+  const holds = ({ when }: PolicyRule): boolean => policy.conditions.get(when)?.(valueOf) === true;
   const rule = policy.rules.find(holds);
   if (rule === undefined) return noRule();
   const forbidden = floorUnder(rule.action, inputs, at, signals);
@@ -66,12 +62,15 @@ export const applyRules = (
   };
 };
 
-/** The signals of a decision, the same as conditions see them, and the version of the rules that look. */
+/** The signals of a decision, and the version of the rules that look. */
 export interface Sight {
   readonly signals: Signals;
-  readonly context: SignalContext;
   readonly rules: number;
 }
+
+/** A signal as conditions know it: undefined where it is not known. */
+const knownOf = (signals: Signals, name: string): unknown =>
+  (isSignal(name) ? signalIn(signals, name).value : null) ?? undefined;
 
 const OUTCOME = {
   observe: "Observed only, not carried out:",
@@ -100,7 +99,7 @@ const reason = (signal: string, value: Reason["value"], detail: string): Reason 
 
 const reasonsOf = (rule: PolicyRule, signals: Signals): Reason[] =>
   rule.because.filter(isSignal).map((name) => {
-    const { value, threshold, n, detail } = signals[name];
+    const { value, threshold, n, detail } = signalIn(signals, name);
     return {
       signal: name,
       value: typeof value === "number" ? round9(value) : typeof value === "boolean" ? String(value) : value,
@@ -122,7 +121,7 @@ const floorUnder = (
   { candidate, window, retraining }: Assessment,
   signals: Signals,
 ): string | null => {
-  if (isMove(action) && signals["frozen.active"].value === true) return "the model is frozen";
+  if (isMove(action) && signals.frozen["frozen.active"].value === true) return "the model is frozen";
   switch (action) {
     case "NONE":
     case "HOLD":
@@ -209,7 +208,9 @@ export const quarantineOf = (
         kind: ruling.quarantine,
         window_start: evidence.window.start,
         window_end: evidence.window.end,
-        detail: String(signals[ruling.quarantine === "drift" ? "window.drift" : "window.quality"].value),
+        detail: String(
+          signals.window[ruling.quarantine === "drift" ? "window.drift" : "window.quality"].value,
+        ),
       };
 
 /**
@@ -219,17 +220,18 @@ export const quarantineOf = (
 export const dueAlerts = (
   ruling: Ruling,
   { evidence, policy }: DecisionInputs,
-  { signals, context, rules }: Sight,
+  { signals, rules }: Sight,
   memory: Memory,
 ): { alerts: Decision["alerts"]; memory: Memory } => {
-  // Only what the decision itself changed is new: rebuilding the whole context took a tenth of a simulation.
-  const after: SignalContext = {
-    ...context,
-    rejects: { ...context["rejects"], consecutive: memory.consecutive_rejects },
-    decision: { action: ruling.action, rule: ruling.rule, quarantines: ruling.quarantine !== null },
+  const decided: Readonly<Record<string, unknown>> = {
+    "rejects.consecutive": memory.consecutive_rejects,
+    "decision.action": ruling.action,
+    "decision.rule": ruling.rule,
+    "decision.quarantines": ruling.quarantine !== null,
   };
+  const valueOf = (name: string): unknown => decided[name] ?? knownOf(signals, name);
   const nowMs = Date.parse(evidence.now);
-  const standing = policy.alerts.filter(({ when }) => policy.conditions.get(when)?.(after) === true);
+  const standing = policy.alerts.filter(({ when }) => policy.conditions.get(when)?.(valueOf) === true);
   const due = standing.filter(({ name, reminder }) => {
     const last = memory.last_alert_at[name];
     if (last === undefined) return true;
@@ -240,8 +242,8 @@ export const dueAlerts = (
   });
   const names = rules > 1 ? { standing_alerts: standing.map(({ name }) => name).sort() } : {};
   if (due.length === 0) return { alerts: [], memory: { ...memory, ...names } };
-  const rejects = { ...signals["rejects.consecutive"], value: memory.consecutive_rejects };
-  const known: Signals = { ...signals, "rejects.consecutive": rejects };
+  const rejects = { ...signals.rejects["rejects.consecutive"], value: memory.consecutive_rejects };
+  const known: Signals = { ...signals, rejects: { ...signals.rejects, "rejects.consecutive": rejects } };
   return {
     alerts: due.map(({ name, severity, detail, value, threshold }) => ({
       alert: name,
@@ -263,6 +265,6 @@ export const dueAlerts = (
 
 const numberOf = (signals: Signals, name: string | null): number | null => {
   if (name === null || !isSignal(name)) return null;
-  const { value } = signals[name];
+  const { value } = signalIn(signals, name);
   return typeof value === "number" ? round9(value) : null;
 };

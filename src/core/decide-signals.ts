@@ -1,55 +1,49 @@
-// Core: the assessment as named signals, one value each with threshold, n and a detail, and as the context conditions are evaluated
-// in. What is unknown is absent from the context, so that no condition can hold because of it. Adds no judgement of its own.
+// Core: the assessment as named signals, one value each with threshold, n and a detail, and as conditions ask for
+// them. What is unknown is null, so that no condition can hold because of it. Adds no judgement of its own.
 import type { GateResult } from "../../contracts/decision.ts";
 import { allPass, failedMerit } from "./gates.ts";
 import type { Assessment, DecisionInputs } from "./assess.ts";
-import type { SignalContext } from "./policy.ts";
-import { isSignal, type Signal, type SignalName, type Signals } from "./signals.ts";
+import { isSignal, signalIn, type Group, type Signal, type Signals } from "./signals.ts";
 
-/** Names every signal of an assessment. Assigned, not spread: a simulation asks for this a million times, and spreading is slow. */
-export const signalsOf = (inputs: DecisionInputs, at: Assessment): Signals =>
-  Object.assign(
-    operatorSignals(inputs),
-    Object.assign(watchSignals(inputs, at), windowSignals(inputs, at)),
-    Object.assign(candidateSignals(inputs, at), performanceSignals(at), trainingSignals(inputs, at)),
-  );
-
-/** Groups signals for conditions; unknown numbers are left out. */
-export const contextOf = (signals: Readonly<Record<string, Signal>>): SignalContext => {
-  const groups: Record<string, Record<string, unknown>> = {};
-  for (const name in signals) {
-    const value = signals[name]?.value ?? null;
-    const [groupName, field] = placeOf(name);
-    const group = (groups[groupName] ??= {});
-    if (value !== null) group[field] = value;
-  }
-  return groups;
+/** Names every signal of an assessment, in the groups they are computed in: one table of all sixty would be copied a million times. */
+export const signalsOf = (inputs: DecisionInputs, at: Assessment): Signals => {
+  const operator = operatorSignals(inputs);
+  const watch = watchSignals(inputs, at);
+  const window = windowSignals(inputs, at);
+  const candidate = candidateSignals(inputs, at);
+  const performance = performanceSignals(at);
+  const training = trainingSignals(inputs, at);
+  return {
+    faults: operator,
+    frozen: operator,
+    autonomy: operator,
+    trust: operator,
+    production: watch,
+    standby: watch,
+    harm: watch,
+    catastrophe: watch,
+    window,
+    drift: window,
+    candidate,
+    waiting: candidate,
+    performance,
+    retrain: training,
+    training,
+    circuit: training,
+    rejects: training,
+  };
 };
-
-/** Where a signal stands: its group and its name there. Kept, because cutting sixty names a decision is most of a context's cost. */
-const placeOf = (name: string): readonly [string, string] => {
-  const known = PLACES.get(name);
-  if (known !== undefined) return known;
-  const dot = name.indexOf(".");
-  const place = [name.slice(0, dot), name.slice(dot + 1)] as const;
-  PLACES.set(name, place);
-  return place;
-};
-const PLACES = new Map<string, readonly [string, string]>();
 
 /** Puts signals into a sentence: `{harm.log_e}` becomes its value as a person writes it. */
 export const fillIn = (text: string, signals: Signals): string =>
-  text.replaceAll(/\{([^}]*)\}/g, (_, name: string) => (isSignal(name) ? spoken(signals[name].value) : name));
+  text.replaceAll(/\{([^}]*)\}/g, (_, name: string) =>
+    isSignal(name) ? spoken(signalIn(signals, name).value) : name,
+  );
 
 /** A value as people write it: at most four decimals, "unknown" for what is not known. */
 export const spoken = (value: Signal["value"]): string => {
   if (value === null || value === "") return "unknown";
   return typeof value === "number" ? String(Number(value.toFixed(4))) : String(value);
-};
-
-/** Signals of one group, by the part of their names after the dot. */
-type Group<G extends string> = {
-  readonly [N in SignalName as N extends `${G}.${string}` ? N : never]: Signal;
 };
 
 const plain = (value: Signal["value"], detail = ""): Signal => ({ value, threshold: null, n: null, detail });

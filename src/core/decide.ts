@@ -1,11 +1,11 @@
 // Core: the decision. `decide(evidence, memory, governance, policy) → {decision, memory}` is pure: the same inputs give the same
 // bytes, on any machine, in any year; `now` is the evidence's. Evidence that is not to be trusted decides nothing: SYSTEM_ERROR.
 // Never acts, never throws for bad evidence; whether a decision is carried out is the executor's and the policy's autonomy.
-import type { Decision, Memory } from "../../contracts/decision.ts";
+import type { Decision, GateResult, Memory } from "../../contracts/decision.ts";
 import { assess, type DecisionInputs } from "./assess.ts";
 import { canonicalJson, sha256Hex } from "./canonical.ts";
 import { applyRules, dueAlerts, quarantineOf, remember } from "./decide-rules.ts";
-import { contextOf, signalsOf } from "./decide-signals.ts";
+import { signalsOf } from "./decide-signals.ts";
 import { problemOf } from "./evidence-check.ts";
 import { round9 } from "./threshold.ts";
 
@@ -79,8 +79,7 @@ export const judge = (
 const weigh = (inputs: DecisionInputs, rules: RulesVersion): { verdict: Verdict; memory: Memory } => {
   const at = assess(inputs, { trialSteady: rules > 1 });
   const signals = signalsOf(inputs, at);
-  const context = contextOf(signals);
-  const sight = { signals, context, rules };
+  const sight = { signals, rules };
   const ruling = applyRules(inputs, at, sight);
   const remembered = remember(ruling, inputs, at);
   const { alerts, memory } = dueAlerts(ruling, inputs, sight, remembered);
@@ -98,11 +97,7 @@ const weigh = (inputs: DecisionInputs, rules: RulesVersion): { verdict: Verdict;
     drift_decision: at.window.decision,
     rule: ruling.rule,
     reasons: ruling.reasons,
-    gates: (at.candidate?.gates ?? []).map((gate) => ({
-      ...gate,
-      value: rounded(gate.value),
-      threshold: rounded(gate.threshold),
-    })),
+    gates: (at.candidate?.gates ?? []).map(spelled),
     sentence: ruling.sentence,
     alerts,
     quarantine: quarantineOf(ruling, inputs, signals),
@@ -111,6 +106,18 @@ const weigh = (inputs: DecisionInputs, rules: RulesVersion): { verdict: Verdict;
   };
   return { verdict, memory };
 };
+
+/** A gate as it is stored; written out, because a simulation asks this of millions. */
+const spelled = ({ gate, kind, result, value, threshold, unit, n, detail }: GateResult): GateResult => ({
+  gate,
+  kind,
+  result,
+  value: rounded(value),
+  threshold: rounded(threshold),
+  unit,
+  n,
+  detail,
+});
 
 const rounded = (value: number | null): number | null => (value === null ? null : round9(value));
 

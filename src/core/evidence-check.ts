@@ -1,9 +1,11 @@
 // Core: the first question of every decision: can this input be trusted as data? Words by their zod shapes (NaN, Infinity and
 // absent numbers are no numbers), then ranges, order and agreement. Gives the first problem as a path and a sentence, the same
 // for a NaN and for its stored spelling, so that a replay says the same. Never throws, never mends.
+import type { z } from "zod";
 import { Memory } from "../../contracts/decision.ts";
 import { Evidence, type Paired, type Realised } from "../../contracts/evidence.ts";
 import type { ModelState } from "../../contracts/governance.ts";
+import { quickTest } from "./quick-test.ts";
 
 /** Says what is wrong with a decision's inputs; null when nothing is. `governance` is the ledger's own fold. */
 export const problemOf = (inputs: {
@@ -11,15 +13,30 @@ export const problemOf = (inputs: {
   readonly memory: unknown;
   readonly governance: ModelState;
 }): string | null => {
-  const evidence = Evidence.safeParse(inputs.evidence);
-  if (!evidence.success) return shapeProblem("evidence", evidence.error.issues);
-  const memory = Memory.safeParse(inputs.memory);
-  if (!memory.success) return shapeProblem("memory", memory.error.issues);
+  const evidence = wordOf("evidence", inputs.evidence, isEvidence, Evidence);
+  if (typeof evidence === "string") return evidence;
+  const memory = wordOf("memory", inputs.memory, isMemory, Memory);
+  if (typeof memory === "string") return memory;
   return (
-    evidenceProblem(evidence.data) ??
-    memoryProblem(memory.data, evidence.data) ??
-    governanceProblem(inputs.governance, evidence.data)
+    evidenceProblem(evidence) ??
+    memoryProblem(memory, evidence) ??
+    governanceProblem(inputs.governance, evidence)
   );
+};
+
+const isEvidence = quickTest(Evidence);
+const isMemory = quickTest(Memory);
+
+/** The value as its word, or what is wrong with it. */
+const wordOf = <T extends object>(
+  root: string,
+  value: unknown,
+  isWord: (value: unknown) => value is T,
+  word: z.ZodType<T>,
+): T | string => {
+  if (isWord(value)) return value;
+  const parsed = word.safeParse(value);
+  return parsed.success ? parsed.data : shapeProblem(root, parsed.error.issues);
 };
 
 const STATES = [
@@ -68,20 +85,22 @@ const evidenceProblem = (evidence: Evidence): string | null => {
 
 const driftProblem = ({ drift }: Evidence): string | null => {
   for (const row of drift) {
-    const at = `evidence.drift.${row.feature === "" ? row.subject : row.feature}.${row.statistic}`;
-    const problem =
-      shareProblem(`${at}.p_value`, row.p_value) ?? shareProblem(`${at}.p_adjusted`, row.p_adjusted);
-    if (problem !== null) return problem;
+    const problem = shareProblem("p_value", row.p_value) ?? shareProblem("p_adjusted", row.p_adjusted);
+    if (problem !== null)
+      return `evidence.drift.${row.feature === "" ? row.subject : row.feature}.${row.statistic}.${problem}`;
   }
   return null;
 };
 
+/** Shares of realised performance, in the order in which the first wrong one is named. */
+const SHARES = ["accuracy", "precision", "recall", "f1", "brier", "roc_auc", "pr_auc", "ece"] as const;
+
 const realisedProblem = (at: string, realised: Realised | null): string | null => {
   if (realised === null) return null;
-  const { n, positives, tp, fp, fn, tn, log_loss, threshold: _, ...shares } = realised;
-  for (const [key, value] of Object.entries(shares)) {
-    const problem = shareProblem(`${at}.${key}`, value);
-    if (problem !== null) return problem;
+  const { n, positives, tp, fp, fn, tn, log_loss } = realised;
+  for (const key of SHARES) {
+    const value = realised[key];
+    if (value !== null && !(value >= 0 && value <= 1)) return `${at}.${key}: outside 0…1`;
   }
   if (log_loss !== null && log_loss < 0) return `${at}.log_loss: negative`;
   return (
@@ -113,13 +132,14 @@ const pairedProblem = (at: string, paired: Paired | null): string | null => {
     shareProblem(`${at}.delta_abs_p95`, paired.delta_abs_p95) ??
     realisedProblem(`${at}.production`, paired.production) ??
     realisedProblem(`${at}.other`, paired.other) ??
-    countsProblem(`${at}.cells`, cellCounts(paired.cells));
+    cellsProblem(`${at}.cells`, paired.cells);
   if (problem !== null) return problem;
   for (const segment of paired.segments) {
     const place = `${at}.segments.${segment.segment}`;
     const wrong =
       shareProblem(`${place}.share`, segment.share) ??
-      countsProblem(place, { n: segment.n, ...cellCounts(segment.cells) });
+      countsProblem(place, { n: segment.n }) ??
+      cellsProblem(place, segment.cells);
     if (wrong !== null) return wrong;
   }
   return blocksProblem(at, paired);
@@ -129,14 +149,17 @@ const pairedProblem = (at: string, paired: Paired | null): string | null => {
 const blocksProblem = (at: string, { blocks }: Paired): string | null => {
   let before = -Infinity;
   for (const [index, block] of blocks.entries()) {
-    const place = `${at}.blocks.${index}`;
     const start = Date.parse(block.start);
-    if (!(start > before)) return `${place}.start: blocks are not in event-time order, each once`;
-    before = start;
-    if (!(Math.abs(block.mean_d) <= 1 && block.mean_d2 >= 0 && block.mean_d2 <= 1))
-      return `${place}: a mean difference outside −1…1`;
     const { n, tp, fp, fn, other_tp, other_fp, other_fn } = block;
-    if (Math.min(n, tp, fp, fn, other_tp, other_fp, other_fn) < 0) return `${place}: a negative count`;
+    const problem = !(start > before)
+      ? ".start: blocks are not in event-time order, each once"
+      : !(Math.abs(block.mean_d) <= 1 && block.mean_d2 >= 0 && block.mean_d2 <= 1)
+        ? ": a mean difference outside −1…1"
+        : Math.min(n, tp, fp, fn, other_tp, other_fp, other_fn) < 0
+          ? ": a negative count"
+          : null;
+    if (problem !== null) return `${at}.blocks.${index}${problem}`;
+    before = start;
   }
   return null;
 };
@@ -170,9 +193,11 @@ const shareProblem = (at: string, value: number | null): string | null =>
   value === null || (value >= 0 && value <= 1) ? null : `${at}: outside 0…1`;
 
 const countsProblem = (at: string, counts: Readonly<Record<string, number>>): string | null => {
-  const negative = Object.entries(counts).find(([, value]) => !(value >= 0));
-  return negative === undefined ? null : `${at}.${negative[0]}: a negative count`;
+  for (const key in counts) if (!((counts[key] ?? NaN) >= 0)) return `${at}.${key}: a negative count`;
+  return null;
 };
 
-const cellCounts = (cells: readonly number[]): Record<string, number> =>
-  Object.fromEntries(cells.map((count, cell) => [`cells.${cell}`, count]));
+const cellsProblem = (at: string, cells: readonly number[]): string | null => {
+  const cell = cells.findIndex((count) => !(count >= 0));
+  return cell < 0 ? null : `${at}.cells.${cell}: a negative count`;
+};

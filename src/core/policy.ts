@@ -10,9 +10,8 @@ import { nearestWord } from "./nearest.ts";
 import { DECISION_SIGNALS, isSignal, SIGNALS } from "./signals.ts";
 import { readYaml, type PlacedError } from "./yaml-document.ts";
 
-/** What a condition sees: groups of signals, absent numbers left out. */
-export type SignalContext = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-type Condition = (context: SignalContext) => boolean;
+/** Answers whether a condition holds, asking for the signals it speaks of by name; undefined is what is not known. */
+type Condition = (valueOf: (name: string) => unknown) => boolean;
 
 /** A policy with its digest, its conditions compiled and its durations in milliseconds. */
 export interface ReadyPolicy extends Policy {
@@ -94,16 +93,75 @@ const environment = (): Environment => {
   return world;
 };
 
-/** A condition that cannot be evaluated, because a number it needs is absent, does not hold. */
+/**
+ * A condition that cannot be evaluated, because a number it needs is absent, does not hold. From one window to the next most signals
+ * stand as they stood, so the last answer is kept with the values it was given for: evaluating CEL is a tenth of a decision.
+ */
 const compile = (world: Environment, when: string): Condition => {
   const evaluate = world.parse(when);
-  return (context) => {
-    try {
-      return evaluate(context) === true;
-    } catch {
-      return false;
-    }
+  const names = namesIn(evaluate.ast);
+  let last: { readonly values: readonly unknown[]; readonly holds: boolean } | null = null;
+  return (valueOf) => {
+    if (last !== null && stillSo(names, last.values, valueOf)) return last.holds;
+    const values = names.map(valueOf);
+    last = { values, holds: isTrue(evaluate, contextOf(names, values)) };
+    return last.holds;
   };
+};
+
+const stillSo = (
+  names: readonly string[],
+  values: readonly unknown[],
+  valueOf: (name: string) => unknown,
+): boolean => {
+  for (let at = 0; at < names.length; at++)
+    if (!Object.is(valueOf(names[at] ?? ""), values[at])) return false;
+  return true;
+};
+
+const isTrue = (evaluate: (context: SignalContext) => unknown, context: SignalContext): boolean => {
+  try {
+    return evaluate(context) === true;
+  } catch {
+    return false;
+  }
+};
+
+const EVERY_NAME: readonly string[] = Object.keys({ ...SIGNALS, ...DECISION_SIGNALS });
+
+/** The signals a parsed condition speaks of; all there are where it speaks of a group in any other way than `group.field`. */
+const namesIn = (tree: unknown): readonly string[] => {
+  const found = new Set<string>();
+  const walk = (node: unknown): boolean => {
+    if (Array.isArray(node)) return node.every(walk);
+    if (typeof node !== "object" || node === null || !("op" in node) || !("args" in node)) return true;
+    if (node.op === "id") return !EVERY_NAME.some((name) => name.startsWith(`${String(node.args)}.`));
+    const name = node.op === "." ? fieldOf(node.args) : null;
+    if (name === null) return walk(node.args);
+    found.add(name);
+    return EVERY_NAME.includes(name);
+  };
+  return walk(tree) ? [...found] : EVERY_NAME;
+};
+
+/** `group.field` of the parts of a CEL selection; null where it selects from anything but a name. */
+const fieldOf = (parts: unknown): string | null => {
+  const [from, field]: readonly unknown[] = Array.isArray(parts) ? parts : [];
+  if (typeof from !== "object" || from === null || !("op" in from) || !("args" in from)) return null;
+  return from.op === "id" && typeof field === "string" ? `${String(from.args)}.${field}` : null;
+};
+
+type SignalContext = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** Signals as CEL sees them: groups of fields, absent ones left out. */
+const contextOf = (names: readonly string[], values: readonly unknown[]): SignalContext => {
+  const groups: Record<string, Record<string, unknown>> = {};
+  for (const [at, name] of names.entries()) {
+    const [group = "", field = ""] = name.split(".");
+    const fields = (groups[group] ??= {});
+    if (values[at] !== undefined) fields[field] = values[at];
+  }
+  return groups;
 };
 
 const meaningOf = (policy: Policy, world = environment()): Mistake[] => [

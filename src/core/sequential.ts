@@ -5,6 +5,10 @@
 export const BLOCK_LAMBDAS = [0.1, 0.3, 0.5, 0.7, 0.9] as const;
 /** Stakes of `row_tempered` and of the F1 e-process. */
 export const ROW_LAMBDAS = [0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.95] as const;
+/** What one block or row adds to each stake's logarithm, worked out once: a decision asks thousands of times. */
+const BLOCK_WINS = BLOCK_LAMBDAS.map((l) => Math.log1p(l));
+const BLOCK_LOSSES = BLOCK_LAMBDAS.map((l) => Math.log1p(-l));
+const ROW_LOSSES = ROW_LAMBDAS.map((l) => Math.log1p(-l));
 /** Wealth is kept in whole units of 1e-10 nat, so that sums are exact in any grouping up to 900,000 nats. */
 const UNIT = 1e-10;
 /** Below this many blocks the dependence of rows is not known, and row evidence is not evidence. */
@@ -38,7 +42,10 @@ export function blockSignLogE({ won, lost }: Pick<BlockTally, "won" | "lost">): 
 
 /** Log growth of each `block_sign` stake over the blocks given; what a change-time mixture takes at a look. */
 export function blockGrowth({ won, lost }: Pick<BlockTally, "won" | "lost">): Float64Array {
-  return Float64Array.from(BLOCK_LAMBDAS, (l) => won * Math.log1p(l) + lost * Math.log1p(-l));
+  const growth = new Float64Array(BLOCK_LAMBDAS.length);
+  for (let k = 0; k < growth.length; k++)
+    growth[k] = won * (BLOCK_WINS[k] ?? NaN) + lost * (BLOCK_LOSSES[k] ?? NaN);
+  return growth;
 }
 
 /** ln E the k-th candidate since the last promotion must reach under `block_sign`: ln(k(k+1)/α), and its least number of blocks. */
@@ -128,11 +135,13 @@ export function lookAgain(mixture: Mixture, logGrowth: ArrayLike<number>): Mixtu
   if (logGrowth.length !== mixture.logS.length) throw new RangeError("one growth a stake");
   const t = mixture.looks + 1;
   const entry = -Math.log(t * (t + 1));
-  const logS = mixture.logS.map((s, k) => {
+  const logS: number[] = [];
+  for (const [k, s] of mixture.logS.entries()) {
     const growth = logGrowth[k] ?? NaN;
     if (Number.isNaN(growth)) throw new RangeError("growth is not a number");
-    return logSumExp([s, entry]) + growth;
-  });
+    const most = Math.max(s, entry);
+    logS.push(most + Math.log(Math.exp(s - most) + Math.exp(entry - most)) + growth);
+  }
   return { looks: t, logS };
 }
 
@@ -146,10 +155,10 @@ export function f1Growth(counts: { tp: number; fp: number; fn: number }, f0: num
   if (!(f0 > 0 && f0 < 1)) throw new RangeError("f0 lies between 0 and 1");
   const j0 = f0 / (2 - f0);
   const errors = counts.fp + counts.fn;
-  return Float64Array.from(
-    ROW_LAMBDAS,
-    (l) => counts.tp * Math.log1p(-l) + errors * Math.log((1 - j0 * (1 - l)) / (1 - j0)),
-  );
+  const growth = new Float64Array(ROW_LAMBDAS.length);
+  for (const [k, l] of ROW_LAMBDAS.entries())
+    growth[k] = counts.tp * (ROW_LOSSES[k] ?? NaN) + errors * Math.log((1 - j0 * (1 - l)) / (1 - j0));
+  return growth;
 }
 
 /** The F1 a catastrophe is measured from: the baseline's lower confidence limit less half of the drop of 0.15. */
@@ -163,8 +172,10 @@ export function logMeanExp(logs: ArrayLike<number>): number {
 }
 
 function logSumExp(logs: ArrayLike<number>): number {
-  const values = Array.from(logs);
-  const most = Math.max(...values);
+  let most = -Infinity;
+  for (let k = 0; k < logs.length; k++) most = Math.max(most, logs[k] ?? NaN);
   if (most === -Infinity) return -Infinity;
-  return most + Math.log(values.reduce((sum, value) => sum + Math.exp(value - most), 0));
+  let sum = 0;
+  for (let k = 0; k < logs.length; k++) sum += Math.exp((logs[k] ?? NaN) - most);
+  return most + Math.log(sum);
 }

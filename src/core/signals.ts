@@ -9,7 +9,6 @@ export interface Signal {
   readonly n: number | null;
   readonly detail: string;
 }
-export type Signals = Readonly<Record<SignalName, Signal>>;
 
 type Declared = { readonly type: "double" | "bool" | "string"; readonly says: string };
 
@@ -89,6 +88,22 @@ export const SIGNALS = {
 
 export type SignalName = keyof typeof SIGNALS;
 
+type GroupOf<N extends string> = N extends `${infer G}.${string}` ? G : never;
+/** The signals of one or several groups, by their full names. */
+export type Group<G extends string> = Readonly<Record<Extract<SignalName, `${G}.${string}`>, Signal>>;
+/** Every signal, by its group and its full name. */
+export type Signals = { readonly [G in GroupOf<SignalName>]: Group<G> };
+
+/** Finds a signal by its name. */
+export const signalIn = (signals: Signals, name: SignalName): Signal => {
+  const groups: Readonly<Record<string, Readonly<Partial<Record<SignalName, Signal>>>>> = signals;
+  return groups[GROUPS.get(name) ?? ""]?.[name] ?? UNKNOWN;
+};
+const UNKNOWN: Signal = { value: null, threshold: null, n: null, detail: "" };
+const GROUPS: ReadonlyMap<string, string> = new Map(
+  Object.keys(SIGNALS).map((name) => [name, name.slice(0, name.indexOf("."))]),
+);
+
 /** Known to alerts only, which are judged after the decision. */
 export const DECISION_SIGNALS = {
   "decision.action": { type: "string", says: "the action decided" },
@@ -97,4 +112,4 @@ export const DECISION_SIGNALS = {
 } as const satisfies Record<string, Declared>;
 
 /** Says whether a text names a signal. */
-export const isSignal = (name: string): name is SignalName => Object.hasOwn(SIGNALS, name);
+export const isSignal = (name: string): name is SignalName => GROUPS.has(name);

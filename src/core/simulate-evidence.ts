@@ -24,12 +24,10 @@ const BASE = { brier: 0.12, roc_auc: 0.8, pr_auc: 0.6, ece: 0.01 } as const;
 /** Sums a shadow's matured blocks; `isOut` says which windows are under quarantine. */
 export const pairedEvidence = (history: PairHistory, isOut: (start: string) => boolean): Paired => {
   const kept = history.blocks.filter(({ block }) => !isOut(block.start));
-  const matured = kept.reduce((sum, { block }) => sum + block.n, 0);
+  const { matured, sumD, cells, bySegment } = sumsOf(kept);
   const pairs = Math.round(matured / history.coverage);
   const failed = Math.round(pairs * history.crash);
-  const cells = sumCells(kept.map((one) => one.cells));
-  const meanD =
-    matured === 0 ? 0 : kept.reduce((sum, { block }) => sum + block.mean_d * block.n, 0) / matured;
+  const meanD = matured === 0 ? 0 : sumD / matured;
   const { production, candidate } = confusionsOf(cells);
   return {
     version: history.other,
@@ -49,7 +47,7 @@ export const pairedEvidence = (history: PairHistory, isOut: (start: string) => b
     coverage: pairs === 0 ? null : round9(matured / pairs),
     cells,
     segments: SEGMENT_NAMES.map((segment, index) => {
-      const own = sumCells(kept.map(({ segments }) => segments[index] ?? NO_CELLS));
+      const own = bySegment[index] ?? NO_CELLS;
       const n = own.reduce((sum, count) => sum + count, 0);
       return { segment, n, share: matured === 0 ? 0 : round9(n / matured), cells: own };
     }),
@@ -75,11 +73,23 @@ export const pairedEvidence = (history: PairHistory, isOut: (start: string) => b
 
 const NO_CELLS: PairedCells = [0, 0, 0, 0, 0, 0, 0, 0];
 
-const sumCells = (all: readonly PairedCells[]): PairedCells => {
-  const sums: PairedCells = [...NO_CELLS];
-  for (const cells of all)
-    for (let cell = 0; cell < 8; cell++) sums[cell] = (sums[cell] ?? 0) + (cells[cell] ?? 0);
-  return sums;
+/** All that adds up over blocks, in one pass: a trial of a hundred days is summed again on each of them. */
+const sumsOf = (blocks: readonly PairedBlock[]) => {
+  const cells: PairedCells = [...NO_CELLS];
+  const bySegment = SEGMENT_NAMES.map((): PairedCells => [...NO_CELLS]);
+  let matured = 0;
+  let sumD = 0;
+  for (const one of blocks) {
+    matured += one.block.n;
+    sumD += one.block.mean_d * one.block.n;
+    addCells(cells, one.cells);
+    for (const [index, sum] of bySegment.entries()) addCells(sum, one.segments[index] ?? NO_CELLS);
+  }
+  return { matured, sumD, cells, bySegment };
+};
+
+const addCells = (sum: PairedCells, more: PairedCells): void => {
+  for (let cell = 0; cell < 8; cell++) sum[cell] = (sum[cell] ?? 0) + (more[cell] ?? 0);
 };
 
 /** The words of realised performance from a confusion; ranks and scores as the world states them. */

@@ -7,7 +7,7 @@ import type { OrdinalEncoding } from "../../contracts/encoding.ts";
 import type { Block } from "../../contracts/evidence.ts";
 import type { PairedCells } from "../../contracts/snapshot.ts";
 import { judgeWindow } from "./drift.ts";
-import { emptyCounts } from "./histogram.ts";
+import { emptyCounts, type Counts } from "./histogram.ts";
 import { referenceFacts } from "./reference-facts.ts";
 import { ROW_LAMBDAS } from "./sequential.ts";
 import type { Dice } from "./simulate-dice.ts";
@@ -41,6 +41,8 @@ export const drawPairs = (
     readonly edge: number;
     readonly clone: boolean;
     readonly days: boolean;
+    /** Whether the policy bets on rows; the sums of those bets are not kept where it does not, as in the real store. */
+    readonly wealth: boolean;
   },
 ): PairedBlock => {
   const edge = at.edge + (at.days ? DAY_SD * dice.normal() : 0);
@@ -52,7 +54,7 @@ export const drawPairs = (
     return share + (shift[cell] ?? 0);
   });
   const cells = cellsOf(dice.split(at.n, weights));
-  const differences = drawDifferences(dice, at.n, at.clone ? null : edge);
+  const differences = drawDifferences(dice, { n: at.n, edge: at.clone ? null : edge, wealth: at.wealth });
   return {
     cells,
     segments: SEGMENTS.map((share) => cellsOf(cells.map((count) => dice.binomial(count, share)))),
@@ -81,28 +83,39 @@ const LOSSES = SIZES.map((size) => ROW_LAMBDAS.map((lambda) => Math.log1p(-lambd
 
 type Differences = Pick<Block, "mean_d" | "mean_d2" | "log_wealth" | "log_wealth_reversed">;
 
-const drawDifferences = (dice: Dice, n: number, edge: number | null): Differences => {
-  const none = ROW_LAMBDAS.map(() => 0);
+const drawDifferences = (
+  dice: Dice,
+  at: { readonly n: number; readonly edge: number | null; readonly wealth: boolean },
+): Differences => {
+  const { n, edge } = at;
+  const none = at.wealth ? ROW_LAMBDAS.map(() => 0) : null;
   if (n === 0 || edge === null) return { mean_d: 0, mean_d2: 0, log_wealth: none, log_wealth_reversed: none };
   const better = Math.min(0.95, Math.max(0.05, (1 + (STEP.brier * edge) / MEAN_SIZE) / 2));
   const bySize = dice.split(n, SIZE_SHARES);
   let sum = 0;
   let squares = 0;
-  const wealth = [...none];
-  const reversed = [...none];
-  for (const [index, size] of SIZES.entries()) {
+  const won = SIZES.map((size, index) => {
     const rows = bySize[index] ?? 0;
-    const won = dice.binomial(rows, better);
-    sum += size * (rows - 2 * won);
+    const wins = dice.binomial(rows, better);
+    sum += size * (rows - 2 * wins);
     squares += size * size * rows;
-    for (let k = 0; k < wealth.length; k++) {
-      const win = WINS[index]?.[k] ?? NaN;
-      const loss = LOSSES[index]?.[k] ?? NaN;
-      wealth[k] = (wealth[k] ?? NaN) + won * win + (rows - won) * loss;
-      reversed[k] = (reversed[k] ?? NaN) + won * loss + (rows - won) * win;
-    }
-  }
-  return { mean_d: sum / n, mean_d2: squares / n, log_wealth: wealth, log_wealth_reversed: reversed };
+    return { wins, losses: rows - wins };
+  });
+  /** `first` is what a row that was won adds, `second` what one that was lost adds. */
+  const bets = (first: typeof WINS, second: typeof WINS): number[] =>
+    ROW_LAMBDAS.map((_, k) =>
+      won.reduce(
+        (total, { wins, losses }, index) =>
+          total + wins * (first[index]?.[k] ?? NaN) + losses * (second[index]?.[k] ?? NaN),
+        0,
+      ),
+    );
+  return {
+    mean_d: sum / n,
+    mean_d2: squares / n,
+    log_wealth: at.wealth ? bets(WINS, LOSSES) : null,
+    log_wealth_reversed: at.wealth ? bets(LOSSES, WINS) : null,
+  };
 };
 
 /** Expected F1 of a version of so many steps. */
@@ -166,25 +179,41 @@ const REFERENCES = ENCODINGS.map((encoding) => ({
   facts: referenceFacts(encoding, REFERENCE),
 }));
 
+/** Statistics shown beside the judging one decide nothing, and nobody reads a simulated report. */
+const PROFILE = { ...DRIFT_PROFILES.governance, report: [] };
+
+/** The counts of one day's features, written anew for each day of a run: fresh ones would cost more than judging them. */
+export type DaySheet = readonly Counts[];
+export const daySheet = (): DaySheet => FEATURES.map(() => emptyCounts());
+
 /** Draws a day's features and lets the real judge look; `moved` is the share of mass that left the lower half of two of them. */
 export const drawDrift = (
   dice: Dice,
-  at: { readonly volume: number; readonly moved: number; readonly weekly: number },
-): DriftRow[] => {
-  return judgeWindow({
-    profile: DRIFT_PROFILES.governance,
+  at: {
+    readonly volume: number;
+    readonly moved: number;
+    readonly weekly: number;
+    readonly sheet: DaySheet;
+  },
+): DriftRow[] =>
+  judgeWindow({
+    profile: PROFILE,
     windowMs: DAY_MS,
-    features: REFERENCES.map((reference, index) => {
+    features: REFERENCES.map(({ encoding, reference, facts }, index) => {
       const moved = index < 2 ? at.moved : index === 2 ? at.weekly : 0;
-      const current = emptyCounts();
-      dice.split(at.volume, massAfter(moved)).forEach((n, code) => (current[code] = n));
-      return { ...reference, current };
+      const counts = dice.split(at.volume, moved === 0 ? STILL : massAfter(moved));
+      const current = at.sheet[index] ?? emptyCounts();
+      let rows = 0;
+      for (let code = 0; code < CODES; code++) rows += current[code] = counts[code] ?? 0;
+      return { encoding, reference, facts, current, rows };
     }),
   });
-};
 
 const massAfter = (moved: number): number[] =>
   Array.from(
     { length: CODES },
     (_, code) => (1 / CODES) * (1 + (code < CODES / 2 ? -2 : 2) * Math.min(0.5, moved)),
   );
+
+/** The mass where nothing moved: four features a day, 500 days. */
+const STILL = massAfter(0);

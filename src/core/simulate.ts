@@ -22,7 +22,14 @@ import {
   type Truth,
 } from "./simulate-ledger.ts";
 import { changeIn, SCENARIOS, type Scenario, type ScenarioName } from "./simulate-scenarios.ts";
-import { drawConfusion, drawDrift, drawPairs, type PairedBlock } from "./simulate-world.ts";
+import {
+  daySheet,
+  drawConfusion,
+  drawDrift,
+  drawPairs,
+  type DaySheet,
+  type PairedBlock,
+} from "./simulate-world.ts";
 import { isoOf } from "./time.ts";
 import { watchIsOver } from "./watch.ts";
 
@@ -62,7 +69,15 @@ export const runScenario = (at: {
   readonly seen?: (inputs: DecisionInputs) => void;
 }): RunResult => {
   const world: Scenario = SCENARIOS[at.scenario];
-  const life: Life = { world, dice: diceOf(at.seed), days: at.days, history: [], pairs: new Map() };
+  const life: Life = {
+    world,
+    dice: diceOf(at.seed),
+    days: at.days,
+    wealth: betsOnRows(at.policy),
+    sheet: daySheet(),
+    history: [],
+    pairs: new Map(),
+  };
   const watched = world.promoted !== null;
   let model = openModel({
     production: { step: world.promoted ?? world.production, trainedOn: 0 },
@@ -73,7 +88,7 @@ export const runScenario = (at: {
   let memory = emptyMemory();
   const result = { ...NOTHING };
   for (let block = 0; block < world.blocks; block++) {
-    const now = isoOf(EPOCH_MS + (block + 1) * DAY_MS + LATENESS_MS);
+    const { now } = dayOf(block);
     if (model.state.training !== null) model = register(model, trainedNow(world, block), now);
     const evidence = evidenceOf(life, model, block, now);
     const inputs = { evidence, memory, governance: model.state, policy: at.policy };
@@ -87,6 +102,23 @@ export const runScenario = (at: {
   }
   return result;
 };
+
+/** A block's day, and when it is decided. */
+interface Day {
+  readonly start: string;
+  readonly end: string;
+  readonly now: string;
+}
+
+/** The calendar is the same in all runs: written once. */
+const CALENDAR: Day[] = [];
+
+const dayOf = (block: number): Day =>
+  (CALENDAR[block] ??= {
+    start: isoOf(EPOCH_MS + block * DAY_MS),
+    end: isoOf(EPOCH_MS + (block + 1) * DAY_MS),
+    now: isoOf(EPOCH_MS + (block + 1) * DAY_MS + LATENESS_MS),
+  });
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -112,9 +144,14 @@ interface Life {
   readonly world: Scenario;
   readonly dice: Dice;
   readonly days: boolean;
+  readonly wealth: boolean;
+  readonly sheet: DaySheet;
   readonly history: MaturedWindow[];
   readonly pairs: Map<string, PairHistory & { readonly blocks: PairHistory["blocks"][number][] }>;
 }
+
+const betsOnRows = ({ candidate, watch }: ReadyPolicy): boolean =>
+  candidate.evidence.method === "row_tempered" || watch.harm.method === "row_tempered";
 
 /** A version trained now has seen the world as it is. */
 const trainedNow = (world: Scenario, block: number): Truth => {
@@ -129,8 +166,7 @@ const stepIn = (world: Scenario, truth: Truth | undefined, block: number): numbe
 const evidenceOf = (life: Life, model: SimulatedModel, block: number, now: string): Evidence => {
   const { world } = life;
   const { state } = model;
-  const start = isoOf(EPOCH_MS + block * DAY_MS);
-  const end = isoOf(EPOCH_MS + (block + 1) * DAY_MS);
+  const { start, end } = dayOf(block);
   const coverage = 0.2 * world.labelled[0] + 0.8 * world.labelled[1];
   const usual = Math.round(PAIRS / coverage);
   const volume = world.empty.includes(block) ? 0 : world.starved.includes(block) ? 100 : usual;
@@ -167,7 +203,7 @@ const evidenceOf = (life: Life, model: SimulatedModel, block: number, now: strin
     life.pairs.set(key, pairs);
     const edge = stepIn(world, truthOf(other), block) - step;
     const n = Math.round(volume * coverage);
-    pairs.blocks.push(drawPairs(life.dice, { start, n, edge, clone, days: life.days }));
+    pairs.blocks.push(drawPairs(life.dice, { start, n, edge, clone, days: life.days, wealth: life.wealth }));
     const maturedBefore = EPOCH_MS + (block + 1 - world.labelLagBlocks) * DAY_MS;
     const isMatured = (one: PairedBlock): boolean => Date.parse(one.block.start) < maturedBefore;
     const matured = pairs.blocks.slice(0, pairs.blocks.findLastIndex(isMatured) + 1);
@@ -212,7 +248,7 @@ const driftOf = (life: Life, production: Truth | undefined, block: number, volum
   if (volume === 0) return [];
   const moved = world.shift * Math.abs(changeIn(world, block) - (production?.trainedOn ?? 0));
   const weekly = world.weekly * (block % 7 < 5 ? -0.4 : 1);
-  return drawDrift(life.dice, { volume, moved, weekly });
+  return drawDrift(life.dice, { volume, moved, weekly, sheet: life.sheet });
 };
 
 /** Windows under a drift quarantine breached when they were opened; their labels come a lag later. */

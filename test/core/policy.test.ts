@@ -96,8 +96,17 @@ describe("conditions", () => {
       ["when: frozen.active", 'when: "!(trust.score >= 0.5)"'],
     );
     for (const when of ["trust.score < 0.5", "!(trust.score >= 0.5)"]) {
-      expect(policy.conditions.get(when)?.({ trust: { known: false } })).toBe(false);
-      expect(policy.conditions.get(when)?.({ trust: { known: true, score: 0.4 } })).toBe(true);
+      const holds = (score: number | undefined) =>
+        policy.conditions.get(when)?.((name) => (name === "trust.score" ? score : false));
+      // Asked again with what it was asked before, and with something new: the kept answer is never another question's.
+      expect([undefined, 0.4, 0.4, 0.5, undefined, 0.4].map(holds), when).toEqual([
+        false,
+        true,
+        true,
+        false,
+        false,
+        true,
+      ]);
     }
   });
 });

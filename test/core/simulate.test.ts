@@ -20,7 +20,7 @@ describe("the world", () => {
   it("a model one step better wins 80 % of blocks, with 4 % more F1 and Brier −.01", () => {
     const dice = diceOf(1);
     const drawn = Array.from({ length: 4000 }, () =>
-      drawPairs(dice, { start: "", n: 500, edge: 1, clone: false, days: true }),
+      drawPairs(dice, { start: "", n: 500, edge: 1, clone: false, days: true, wealth: true }),
     );
     const { won } = tallyBlocks(drawn.map(({ block }) => ({ pairs: block.n, sum: block.mean_d })));
     expect(won / 4000).toBeCloseTo(0.8, 1);
@@ -41,7 +41,7 @@ describe("the world", () => {
       const dice = diceOf(2);
       const means = Array.from(
         { length: 4000 },
-        () => drawPairs(dice, { start: "", n: 500, edge: 0, clone: false, days }).block.mean_d,
+        () => drawPairs(dice, { start: "", n: 500, edge: 0, clone: false, days, wealth: false }).block.mean_d,
       );
       return means.reduce((sum, mean) => sum + mean * mean, 0) / means.length;
     };
