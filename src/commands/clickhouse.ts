@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
+import { ALWAYS_JSON } from "./process.ts";
 
 type Flags = {
   path?: string;
@@ -29,6 +30,7 @@ export function register(program: Command): void {
     .option("--body-max <bytes>", "largest request body, also after decompression", whole, 512 * 1024 * 1024)
     .option("--drain <seconds>", "how long SIGTERM waits for running statements", whole, 20)
     .option("--allow-files", "let statements read and write files, networks and commands")
+    .option("--json", ALWAYS_JSON)
     .action(async (flags: Flags) => {
       const { runClickhouse } = await import("./clickhouse-process.ts");
       const { drainOnSignal, ready } = await import("./process.ts");

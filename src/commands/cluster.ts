@@ -31,7 +31,7 @@ export const runCluster = async (config: Config, processes: number): Promise<voi
       }),
     );
   });
-  ready({ port, processes });
+  ready({ host: config.service.api.host, port, processes });
 };
 
 /** Keeps one slot filled; resolves with the port once its first process listens. */

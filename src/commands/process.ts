@@ -4,6 +4,10 @@
 /** A drain that takes longer than this is cut: what was acknowledged is durable either way. */
 const DRAIN_MS = 25_000;
 
+/** What `--json` means where a supervisor reads the answer in any case. */
+export const ALWAYS_JSON =
+  "machine output: one JSON line when ready, logs on stderr; it is never anything else";
+
 /** Tells whoever started us that we answer now. */
 export const ready = (said: Record<string, unknown>): void => {
   process.stdout.write(`${JSON.stringify({ ready: true, pid: process.pid, ...said })}\n`);

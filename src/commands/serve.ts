@@ -1,6 +1,8 @@
-// Door: `flyball serve` and `flyball work`, one process of each kind. Both print one JSON line when ready and drain on SIGTERM or SIGINT.
+// Door: `flyball serve` and `flyball work`, one process of each kind. Both print one JSON line when ready, log JSON lines on stderr, and
+// drain on SIGTERM or SIGINT.
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
+import { ALWAYS_JSON } from "./process.ts";
 
 /** Adds the commands to the program. */
 export const register = (program: Command): void => {
@@ -9,6 +11,7 @@ export const register = (program: Command): void => {
     .description("run the api: predict, shadow, labels, dashboard")
     .option("--processes <number>", "processes sharing the port", whole)
     .option("--port <number>", "port (default: api.port)", whole)
+    .option("--json", ALWAYS_JSON)
     .action(async (flags: { processes?: number; port?: number }) => {
       const { loadConfig } = await import("../adapters/config.ts");
       const { runServer } = await import("../server.ts");
@@ -24,11 +27,12 @@ export const register = (program: Command): void => {
       const slot = Number(process.env["FLYBALL_SLOT"] ?? "0");
       const server = await runServer({ ...config, service }, { slot, bootMs: Date.now(), env: process.env });
       drainOnSignal(() => server.close());
-      ready({ port: server.port });
+      ready({ host: service.api.host, port: server.port });
     });
   program
     .command("work")
     .description("run the stream recorders and the stages: roll, measure, decide, execute, retrain, notify")
+    .option("--json", ALWAYS_JSON)
     .action(async () => {
       const { loadConfig } = await import("../adapters/config.ts");
       const { runWorkers } = await import("../../workers/main.ts");
