@@ -56,10 +56,11 @@ export const createSession = async (bytes: Uint8Array, spec: SessionSpec): Promi
     return answer;
   };
 
+  /** Settles with the long run before; never rejects. */
+  let before: Promise<unknown> = Promise.resolve();
+
   /** Runs of a size that stays in the processor's cache; between them the event loop serves others. */
-  const runInParts = async (vector: Float32Array, n: number): Promise<Float32Array | Float64Array> => {
-    if (n <= ROWS_AT_ONCE)
-      return runOnce(vector.length === n * width ? vector : vector.subarray(0, n * width), n);
+  const runInParts = async (vector: Float32Array, n: number): Promise<Float64Array> => {
     const answer = new Float64Array(n);
     for (let from = 0; from < n; from += ROWS_AT_ONCE) {
       const count = Math.min(ROWS_AT_ONCE, n - from);
@@ -68,12 +69,21 @@ export const createSession = async (bytes: Uint8Array, spec: SessionSpec): Promi
     return answer;
   };
 
+  /** Few rows run at once. Long runs go one after another: part by part in turn, all would end last and be written together. */
+  const runAny = (vector: Float32Array, n: number): Promise<Float32Array | Float64Array> => {
+    if (n <= ROWS_AT_ONCE)
+      return runOnce(vector.length === n * width ? vector : vector.subarray(0, n * width), n);
+    const run = before.then(() => runInParts(vector, n));
+    before = run.catch(() => undefined);
+    return run;
+  };
+
   return {
     run: async (vector, n) => {
       if (closed) throw new Error("the session is closed");
       running++;
       try {
-        return await (fixed === null ? runInParts(vector, n) : runFixed(vector, n, fixed));
+        return await (fixed === null ? runAny(vector, n) : runFixed(vector, n, fixed));
       } finally {
         if (--running === 0) idle();
       }

@@ -1,9 +1,8 @@
 // Core: the id of an event, written as bytes: RFC 9562's UUID of version 5 over the event namespace and the event's name. Every row of every
 // request needs one, so SHA-1 stands here by hand: a call into a library costs more than the two blocks it hashes. Names are ASCII.
 import { EVENT_NAMESPACE, eventName } from "../../contracts/event.ts";
-
-/** Bytes of a written UUID. */
-export const UUID_BYTES = 36;
+import { writeAscii } from "./ascii.ts";
+import { UUID_BYTES, copyUuid, writeUuidOf } from "./uuid-text.ts";
 
 /** Writes the id of the event of a request at `at`; the request's id, a UUID in lower case, is read from `out` at `requestAt`. */
 export type WritesEventId = (out: Uint8Array, at: number, requestAt: number) => void;
@@ -21,11 +20,16 @@ export const eventIdWriter = (model: string, shadowVersion: string | null): Writ
   new DataView(message.buffer).setUint32(message.length - 4, named * 8);
   const schedule = new Int32Array(80);
   const state = new Int32Array(5);
+  const hash = new Uint8Array(16);
   return (out, at, requestAt) => {
-    for (let i = 0; i < UUID_BYTES; i++) message[from + i] = out[requestAt + i] ?? 0;
+    copyUuid(message, from, out, requestAt);
     state.set(START);
     for (let block = 0; block < message.length; block += 64) compress(state, schedule, message, block);
-    writeVersionFive(state, out, at);
+    for (let word = 0; word < 4; word++) {
+      const bits = state[word] ?? 0;
+      for (let byte = 0; byte < 4; byte++) hash[4 * word + byte] = bits >>> (24 - 8 * byte);
+    }
+    writeUuidOf(out, at, hash, 0, 5);
   };
 };
 
@@ -90,29 +94,7 @@ const compress = (state: Int32Array, w: Int32Array, message: Uint8Array, from: n
   state[4] = ((state[4] ?? 0) + e) | 0;
 };
 
-const HEX = Uint8Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
-const DASH = 0x2d;
-
-/** The first 16 bytes of a hash as a UUID whose version is 5 and whose variant is RFC 9562's. */
-const writeVersionFive = (state: Int32Array, out: Uint8Array, start: number): void => {
-  let at = start;
-  for (let byte = 0; byte < 16; byte++) {
-    let value = ((state[byte >> 2] ?? 0) >>> (24 - 8 * (byte & 3))) & 255;
-    if (byte === 6) value = (value & 0x0f) | 0x50;
-    else if (byte === 8) value = (value & 0x3f) | 0x80;
-    if (byte === 4 || byte === 6 || byte === 8 || byte === 10) out[at++] = DASH;
-    out[at++] = HEX[value >> 4] ?? 0;
-    out[at++] = HEX[value & 15] ?? 0;
-  }
-};
-
 const writeNamespace = (out: Uint8Array): void => {
   const digits = EVENT_NAMESPACE.replaceAll("-", "");
   for (let byte = 0; byte < 16; byte++) out[byte] = Number.parseInt(digits.slice(2 * byte, 2 * byte + 2), 16);
-};
-
-/** Writes ASCII text; gives where it ends. */
-export const writeAscii = (out: Uint8Array, at: number, text: string): number => {
-  for (let i = 0; i < text.length; i++) out[at + i] = text.charCodeAt(i);
-  return at + text.length;
 };

@@ -1,7 +1,9 @@
 // Core: event and label rows as the bytes that end in ClickHouse (contracts/event.ts: column order). Written side by side into one buffer,
 // not serialised: everything that enters has been validated (uuids, times, numbers, names: all ASCII), so nothing needs escaping.
 import type { EventStatus, Role } from "../../contracts/event.ts";
-import { UUID_BYTES, eventIdWriter, writeAscii } from "./event-id.ts";
+import { writeAscii, writeCount, writeFew } from "./ascii.ts";
+import { eventIdWriter } from "./event-id.ts";
+import { UUID_BYTES, copyUuid } from "./uuid-text.ts";
 
 /** Writes epoch milliseconds as `YYYY-MM-DD hh:mm:ss.SSS` UTC. */
 export const clickHouseTime = (ms: number): string => {
@@ -24,7 +26,9 @@ export const createTimeWriter = (): ((ms: number) => string) => {
 /** What differs between the rows of one version in one role. */
 export interface PredictionRow {
   readonly eventTime: string;
-  readonly requestId: string;
+  /** Holds the request's id, a UUID in lower case, at `requestAt`. */
+  readonly requestIds: Uint8Array;
+  readonly requestAt: number;
   readonly status: EventStatus;
   readonly probability: number | null;
   readonly latencyUs: number | null;
@@ -63,15 +67,14 @@ export const predictionRowWriter = (fixed: {
   return {
     bytesMax: (codes) => VARYING_BYTES_MAX + fixedBytes + 4 * codes,
     write: (row, out, start) => {
-      if (row.requestId.length !== UUID_BYTES) throw new RangeError("a request id is no UUID");
       const requestAt = writeBytes(out, start, head(row.eventTime));
-      const eventAt = writeBytes(out, writeAscii(out, requestAt, row.requestId), COMMA_BETWEEN);
+      const eventAt = writeFew(out, copyUuid(out, requestAt, row.requestIds, row.requestAt), COMMA_BETWEEN);
       writeEventId(out, eventAt, requestAt);
-      let at = writeBytes(out, eventAt + UUID_BYTES, row.status === "ok" ? OK : otherStatus(row.status));
+      let at = writeFew(out, eventAt + UUID_BYTES, row.status === "ok" ? OK : otherStatus(row.status));
       at = writeAscii(out, at, row.probability === null ? "null" : String(row.probability));
       at = writeBytes(out, at, middle(row.latencyUs));
       at = writeBytes(out, writeCodes(out, at, row), producer);
-      at = writeAscii(out, at, String(row.seq));
+      at = writeCount(out, at, row.seq);
       return writeBytes(out, at, tail(row.ingestedAt));
     },
   };

@@ -18,6 +18,7 @@ import type {
 import { allowedOf, guardRoutes } from "./admission.ts";
 import { answerJson, answerProblem, readJsonBytes, readJsonText } from "./body.ts";
 import { advanceClock, readClock } from "./clock.ts";
+import { createEntries } from "./entries.ts";
 import { createEventRows } from "./event-rows.ts";
 import { takeLabels } from "./labels.ts";
 import { createMetrics } from "./metrics.ts";
@@ -93,8 +94,9 @@ export const createApp = (deps: ServingDeps, given: Partial<AppOptions> = {}): A
   const { models, publisher, clock, wall, ids } = deps;
   const metrics = createMetrics({ models, publisher });
   const rows = createEventRows(publisher.producer);
-  const shadow = createShadow({ models, publisher, rows, clock, wall, metrics }, options.shadow);
-  const scorer = createScorer({ publisher, rows, shadow, clock, wall, metrics, log: deps.log ?? null });
+  const publishRows = createEntries({ publisher, wall, metrics });
+  const shadow = createShadow({ models, publishRows, rows, clock, wall, metrics }, options.shadow);
+  const scorer = createScorer({ publishRows, rows, shadow, clock, wall, metrics, log: deps.log ?? null });
   const predictor = createPredictor({ models, scorer, ids, clock, wall, metrics }, options);
 
   const idle = async (): Promise<void> => {
@@ -169,7 +171,7 @@ export const createApp = (deps: ServingDeps, given: Partial<AppOptions> = {}): A
     return outcome.ok ? answerJson(outcome.body) : answerProblem(outcome.problem);
   });
   jsonRoute("/api/v1/shadow", 202, (text, c) =>
-    takeMirrored({ models: seenBy(c), shadow, rows, publisher, ids, clock, wall, metrics }, text),
+    takeMirrored({ models: seenBy(c), shadow, rows, publishRows, ids, clock, metrics }, text),
   );
   jsonRoute("/api/v1/labels", 202, (text, c) =>
     takeLabels({ models: seenBy(c), publisher, clock, metrics }, text),

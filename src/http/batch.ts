@@ -1,16 +1,18 @@
 // Stage room: a batch, the rows of one tick or one body, encoded side by side so that the model runs once over all of them. It
 // grows by doubling and belongs to one version: whatever is promoted meanwhile, its rows are answered by the model they met.
+import { UUID_BYTES, copyUuid, writeUuid } from "../core/uuid-text.ts";
 import type { Violation } from "../core/row-encoder.ts";
 import type { ServingModel } from "../ports-serving.ts";
 
 export interface Batch {
   readonly model: ServingModel;
   readonly width: number;
-  /** Rows in `vector` and `codes`; the arrays below have as many entries. */
+  /** Rows in `vector`, `codes` and `requestIds`; the arrays below have as many entries. */
   n: number;
   vector: Float32Array;
   codes: Uint8Array;
-  readonly requestIds: string[];
+  /** Written UUIDs in lower case, UUID_BYTES a row: as bytes they are copied into events and answers. */
+  requestIds: Uint8Array;
   readonly eventMs: number[];
   /** As they came, for a candidate whose encoding differs; empty where `readFeatures` gives them when one asks. */
   readonly features: unknown[];
@@ -31,7 +33,7 @@ export const openBatch = (
     n: 0,
     vector: new Float32Array(capacity * width),
     codes: new Uint8Array(capacity * width),
-    requestIds: [],
+    requestIds: new Uint8Array(capacity * UUID_BYTES),
     eventMs: [],
     features: [],
     readFeatures,
@@ -53,8 +55,8 @@ export const addRow = (
     batch.invalid.push({ requestId, eventMs });
     return violations;
   }
+  writeUuid(batch.requestIds, batch.n * UUID_BYTES, requestId);
   batch.n++;
-  batch.requestIds.push(requestId);
   batch.eventMs.push(eventMs);
   batch.features.push(features);
   return null;
@@ -64,17 +66,21 @@ export const addRow = (
 export const addValues = (
   batch: Batch,
   values: readonly unknown[],
-  requestId: string,
+  requestId: Uint8Array,
   eventMs: number,
 ): boolean => {
   const at = batch.n * batch.width;
   if (at === batch.codes.length) grow(batch);
   if (batch.model.encoder.encodeValues(values, batch.codes, at, batch.vector, at) !== null) return false;
+  copyUuid(batch.requestIds, batch.n * UUID_BYTES, requestId, 0);
   batch.n++;
-  batch.requestIds.push(requestId);
   batch.eventMs.push(eventMs);
   return true;
 };
+
+/** A row's request id as text. */
+export const requestIdOf = ({ requestIds }: Batch, row: number): string =>
+  String.fromCharCode(...requestIds.subarray(row * UUID_BYTES, (row + 1) * UUID_BYTES));
 
 /** The rows' features as they came. */
 export const featuresOf = (batch: Batch): readonly unknown[] => batch.readFeatures?.() ?? batch.features;
@@ -89,8 +95,8 @@ export const joinBatches = (batches: readonly [Batch, ...Batch[]]): Batch => {
     const [at, cells] = [joined.n * joined.width, batch.n * batch.width];
     joined.vector.set(batch.vector.subarray(0, cells), at);
     joined.codes.set(batch.codes.subarray(0, cells), at);
+    joined.requestIds.set(batch.requestIds.subarray(0, batch.n * UUID_BYTES), joined.n * UUID_BYTES);
     joined.n += batch.n;
-    joined.requestIds.push(...batch.requestIds);
     joined.eventMs.push(...batch.eventMs);
     joined.invalid.push(...batch.invalid);
   }
@@ -103,8 +109,11 @@ const grow = (batch: Batch): void => {
   vector.set(batch.vector);
   const codes = new Uint8Array(cells);
   codes.set(batch.codes);
+  const requestIds = new Uint8Array((cells / batch.width) * UUID_BYTES);
+  requestIds.set(batch.requestIds);
   batch.vector = vector;
   batch.codes = codes;
+  batch.requestIds = requestIds;
 };
 
 /** Earliest event time in a batch; null where it holds no row. */

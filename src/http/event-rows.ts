@@ -2,6 +2,7 @@
 import type { EventStatus, Role } from "../../contracts/event.ts";
 import type { PredictionRowWriter } from "../core/event-row.ts";
 import { createTimeWriter, predictionRowWriter } from "../core/event-row.ts";
+import { UUID_BYTES, writeUuid } from "../core/uuid-text.ts";
 import type { ServingModel } from "../ports-serving.ts";
 import type { Batch } from "./batch.ts";
 
@@ -28,8 +29,6 @@ export interface EventRows {
   missed(batch: Batch, by: ServingModel, role: Role, status: EventStatus): RowBlock;
   /** The rows of a batch that broke the contract. */
   invalid(batch: Batch, by: ServingModel, role: Role): RowBlock;
-  /** Wall time as rows carry it. */
-  time(ms: number): string;
 }
 
 export const isProbability = (value: number | undefined): value is number =>
@@ -43,7 +42,6 @@ export const createEventRows = (producer: string): EventRows => {
     shadow: new WeakMap<ServingModel, PredictionRowWriter>(),
   };
   const time = createTimeWriter();
-  const ingestTime = createTimeWriter();
 
   const writerOf = (by: ServingModel, role: Role): PredictionRowWriter => {
     const known = writers[role].get(by);
@@ -60,21 +58,22 @@ export const createEventRows = (producer: string): EventRows => {
   };
 
   const bare = (
-    rows: readonly { readonly requestId: string; readonly eventMs: number }[],
+    rows: { readonly requestIds: Uint8Array; readonly eventMs: readonly number[] },
     by: ServingModel,
     role: Role,
     status: EventStatus,
   ): RowBlock => ({
-    n: rows.length,
-    oldestMs: rows.reduce((oldest, row) => Math.min(oldest, row.eventMs), Infinity),
-    bytesMax: () => rows.length * writerOf(by, role).bytesMax(0),
+    n: rows.eventMs.length,
+    oldestMs: oldestOf(rows.eventMs),
+    bytesMax: () => rows.eventMs.length * writerOf(by, role).bytesMax(0),
     write: (out, start, firstSeq, ingestedAt) => {
       const writer = writerOf(by, role);
       let at = start;
-      rows.forEach(({ requestId, eventMs }, index) => {
+      rows.eventMs.forEach((eventMs, index) => {
         const row = {
           eventTime: time(eventMs),
-          requestId,
+          requestIds: rows.requestIds,
+          requestAt: index * UUID_BYTES,
           status,
           probability: null,
           latencyUs: null,
@@ -97,14 +96,15 @@ export const createEventRows = (producer: string): EventRows => {
       bytesMax: () => batch.n * writerOf(by, role).bytesMax(batch.width),
       write: (out, start, firstSeq, ingestedAt) => {
         const writer = writerOf(by, role);
-        const { width, codes } = batch;
+        const { width, codes, requestIds } = batch;
         let at = start;
         for (let index = 0; index < batch.n; index++) {
           const score = scores[index];
           const ok = isProbability(score);
           const row = {
             eventTime: time(batch.eventMs[index] ?? 0),
-            requestId: batch.requestIds[index] ?? "",
+            requestIds,
+            requestAt: index * UUID_BYTES,
             status: ok ? ("ok" as const) : ("error" as const),
             probability: ok ? score : null,
             latencyUs,
@@ -119,15 +119,12 @@ export const createEventRows = (producer: string): EventRows => {
         return at;
       },
     }),
-    missed: (batch, by, role, status) =>
-      bare(
-        batch.requestIds.map((requestId, index) => ({ requestId, eventMs: batch.eventMs[index] ?? 0 })),
-        by,
-        role,
-        status,
-      ),
-    invalid: (batch, by, role) => bare(batch.invalid, by, role, "invalid"),
-    time: ingestTime,
+    missed: (batch, by, role, status) => bare(batch, by, role, status),
+    invalid: ({ invalid }, by, role) => {
+      const requestIds = new Uint8Array(invalid.length * UUID_BYTES);
+      invalid.forEach(({ requestId }, index) => writeUuid(requestIds, index * UUID_BYTES, requestId));
+      return bare({ requestIds, eventMs: invalid.map(({ eventMs }) => eventMs) }, by, role, "invalid");
+    },
   };
 };
 
@@ -135,16 +132,4 @@ const oldestOf = (times: readonly number[]): number => {
   let oldest = Infinity;
   for (const ms of times) if (ms < oldest) oldest = ms;
   return oldest;
-};
-
-/** Blocks one after another under contiguous sequence numbers, as the bytes of one entry. */
-export const renderAll = (blocks: readonly RowBlock[], firstSeq: number, ingestedAt: string): Buffer => {
-  const out = Buffer.allocUnsafe(blocks.reduce((sum, block) => sum + block.bytesMax(), 0));
-  let seq = firstSeq;
-  let at = 0;
-  for (const block of blocks) {
-    at = block.write(out, at, seq, ingestedAt);
-    seq += block.n;
-  }
-  return out.subarray(0, at);
 };

@@ -2,10 +2,10 @@
 // paired with production's by request_id. Answers 202 at once; what becomes of the row is the candidate's own outcome.
 import type { Problem } from "../../contracts/api.ts";
 import { problem } from "../core/problem.ts";
-import type { MakesIds, PublishesEvents, ServesModels, ServingClock, WallTime } from "../ports-serving.ts";
+import type { MakesIds, ServesModels, ServingClock } from "../ports-serving.ts";
 import { openBatch } from "./batch.ts";
+import type { PublishesRows } from "./entries.ts";
 import type { EventRows } from "./event-rows.ts";
-import { renderAll } from "./event-rows.ts";
 import type { ServingMetrics } from "./metrics.ts";
 import { take, violation } from "./predict.ts";
 import { readPredict } from "./predict-request.ts";
@@ -15,10 +15,9 @@ export interface MirrorDeps {
   readonly models: ServesModels;
   readonly shadow: Shadow;
   readonly rows: EventRows;
-  readonly publisher: PublishesEvents;
+  readonly publishRows: PublishesRows;
   readonly ids: MakesIds;
   readonly clock: ServingClock;
-  readonly wall: WallTime;
   readonly metrics: ServingMetrics;
 }
 
@@ -27,7 +26,7 @@ export const takeMirrored = async (
   deps: MirrorDeps,
   text: string,
 ): Promise<{ ok: true; body: string } | { ok: false; problem: Problem }> => {
-  const { models, shadow, rows, publisher, ids, clock, metrics } = deps;
+  const { models, shadow, rows, ids, clock, metrics } = deps;
   const read = readPredict(text, clock.mode === "replay");
   if (!read.ok) return read;
   const name = read.model ?? models.current()?.model;
@@ -44,10 +43,7 @@ export const takeMirrored = async (
     if (errors !== null) {
       const block = rows.invalid(batch, candidate, "shadow");
       metrics.events.inc({ role: "shadow", status: "invalid" }, block.n);
-      const durability = await publisher.publish("events", block.n, (first) =>
-        renderAll([block], first, rows.time(deps.wall.epochMs())),
-      );
-      metrics.published.inc({ stream: "events", durability }, block.n);
+      await deps.publishRows([block]);
       return { ok: false, problem: violation(errors) };
     }
     shadow.offerTo(candidate, batch);

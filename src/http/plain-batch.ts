@@ -3,6 +3,7 @@
 import { INSTANCES_MAX } from "../../contracts/api.ts";
 import type { Cursor } from "../core/plain-json.ts";
 import { BYTE, createTextReader, peek, take, takeNumber, takeWord } from "../core/plain-json.ts";
+import { UUID_BYTES, writeUuid } from "../core/uuid-text.ts";
 import type { MakesIds, ServesModels, ServingModel } from "../ports-serving.ts";
 import type { Batch } from "./batch.ts";
 import { addValues, openBatch } from "./batch.ts";
@@ -12,8 +13,12 @@ import { isUuid, resolveModel } from "./predict-request.ts";
 export type ReadsPlainBatch = (models: ServesModels, bytes: Buffer, eventMs: number) => Batch | null;
 
 /** Makes the reader of one api. */
-export const createPlainBatchReader = (ids: Pick<MakesIds, "random">): ReadsPlainBatch => {
+export const createPlainBatchReader = (ids: Pick<MakesIds, "writeRandom">): ReadsPlainBatch => {
   const takeText = createTextReader();
+  /** The id of the instance that was read last. */
+  const requestId = new Uint8Array(UUID_BYTES);
+  /** Bodies of one client are mostly of one size. */
+  let rowsHint = 64;
   const keysOf = new WeakMap<ServingModel, readonly Uint8Array[]>();
 
   const namesOf = (model: ServingModel): readonly Uint8Array[] => {
@@ -49,29 +54,32 @@ export const createPlainBatchReader = (ids: Pick<MakesIds, "random">): ReadsPlai
     }
   };
 
-  /** Reads one instance into `values` and gives its id; null where it is not plain. */
+  /** Reads one instance into `values` and `requestId`; false where it is not plain. */
   const takeInstance = (
     cursor: Cursor & { readonly bytes: Buffer },
     names: readonly Uint8Array[],
     values: unknown[],
-  ): string | null => {
-    if (!take(cursor, BYTE.brace)) return null;
-    let requestId: string | null = null;
+  ): boolean => {
+    if (!take(cursor, BYTE.brace)) return false;
+    let named = false;
     let featured = false;
     do {
       peek(cursor);
       if (!featured && takeWord(cursor, FEATURES)) {
-        if (!take(cursor, BYTE.colon) || !takeFeatures(cursor, names, values)) return null;
+        if (!take(cursor, BYTE.colon) || !takeFeatures(cursor, names, values)) return false;
         featured = true;
-      } else if (requestId === null && takeWord(cursor, REQUEST_ID)) {
-        if (!take(cursor, BYTE.colon) || !take(cursor, BYTE.quote)) return null;
-        const text = cursor.bytes.toString("latin1", cursor.at, cursor.at + 36);
-        if (!isUuid(text) || cursor.bytes[cursor.at + 36] !== BYTE.quote) return null;
-        requestId = text.toLowerCase();
-        cursor.at += 37;
-      } else return null;
+      } else if (!named && takeWord(cursor, REQUEST_ID)) {
+        if (!take(cursor, BYTE.colon) || !take(cursor, BYTE.quote)) return false;
+        const end = cursor.at + UUID_BYTES;
+        const text = cursor.bytes.toString("latin1", cursor.at, end);
+        if (!isUuid(text) || cursor.bytes[end] !== BYTE.quote) return false;
+        writeUuid(requestId, 0, text.toLowerCase());
+        cursor.at = end + 1;
+        named = true;
+      } else return false;
     } while (take(cursor, BYTE.comma));
-    return featured && take(cursor, BYTE.unbrace) ? (requestId ?? ids.random()) : null;
+    if (!named) ids.writeRandom(requestId, 0);
+    return featured && take(cursor, BYTE.unbrace);
   };
 
   return (models, bytes, eventMs) => {
@@ -83,14 +91,16 @@ export const createPlainBatchReader = (ids: Pick<MakesIds, "random">): ReadsPlai
     const { model } = found;
     const names = namesOf(model);
     const values: unknown[] = names.map(() => undefined);
-    const batch = openBatch(model, 64, () => instancesOf(bytes));
+    const batch = openBatch(model, Math.min(rowsHint, bytes.length >> 4), () => instancesOf(bytes));
     do {
       if (batch.n === INSTANCES_MAX) return null;
-      const requestId = takeInstance(cursor, names, values);
-      if (requestId === null || !addValues(batch, values, requestId, eventMs)) return null;
+      if (!takeInstance(cursor, names, values)) return null;
+      if (!addValues(batch, values, requestId, eventMs)) return null;
     } while (take(cursor, BYTE.comma));
     const ends = take(cursor, BYTE.close) && take(cursor, BYTE.unbrace) && peek(cursor) === -1;
-    return ends ? batch : null;
+    if (!ends) return null;
+    rowsHint = batch.n;
+    return batch;
   };
 };
 

@@ -2,11 +2,12 @@
 // instance gets its result or its problem; one bad row spoils none of its neighbours.
 import { INSTANCES_MAX } from "../../contracts/api.ts";
 import type { FieldError, Problem } from "../../contracts/api.ts";
-import { writeAscii } from "../core/event-id.ts";
+import { writeAscii, writeFew } from "../core/ascii.ts";
 import { problem } from "../core/problem.ts";
+import { UUID_BYTES, copyUuid } from "../core/uuid-text.ts";
 import type { MakesIds, ServesModels, ServingClock, WallTime } from "../ports-serving.ts";
 import type { Batch } from "./batch.ts";
-import { openBatch } from "./batch.ts";
+import { openBatch, requestIdOf } from "./batch.ts";
 import { isProbability } from "./event-rows.ts";
 import type { Wants } from "./interpretation.ts";
 import { extrasOf } from "./interpretation.ts";
@@ -24,7 +25,8 @@ export interface BatchDeps {
 }
 
 export type BatchOutcome =
-  { readonly ok: true; readonly body: string } | { readonly ok: false; readonly problem: Problem };
+  | { readonly ok: true; readonly body: Uint8Array<ArrayBuffer> | string }
+  | { readonly ok: false; readonly problem: Problem };
 
 /** Answers a batch body. Rows under way are bounded by `rowsMax` over all requests. */
 export const predictBatch = async (
@@ -36,12 +38,10 @@ export const predictBatch = async (
   const arrivedMs = wall.monotonicMs();
   const plain = deps.readPlain(models, body, clock.now());
   const read: Read | BatchOutcome =
-    plain === null
-      ? readCarefully(deps, body, options.rowsMax)
-      : { batch: plain, heads: plain.requestIds, problems: [] };
+    plain === null ? readCarefully(deps, body, options.rowsMax) : { batch: plain, heads: null, problems: [] };
   if ("ok" in read) return read;
   const { batch } = read;
-  if (scorer.rowsUnderWay() + read.heads.length > options.rowsMax) return OVERLOADED;
+  if (scorer.rowsUnderWay() + (read.heads?.length ?? batch.n) > options.rowsMax) return OVERLOADED;
   const { durability, scores } = await scorer.score(batch);
   if (durability === "refused")
     return {
@@ -56,8 +56,8 @@ export const predictBatch = async (
 
 interface Read {
   readonly batch: Batch;
-  /** One an instance. */
-  readonly heads: readonly string[];
+  /** Request ids, one an instance; null where all are in the batch. */
+  readonly heads: readonly string[] | null;
   /** By instance; none where all is well. */
   readonly problems: readonly (Problem | null)[];
 }
@@ -131,18 +131,19 @@ const render = (
     readonly wants: Wants;
     readonly tookMs: number;
   },
-): string => {
+): Uint8Array<ArrayBuffer> | string => {
   const { model } = made.batch;
   const latency = Math.round(made.tookMs * 1000) / 1000;
-  return (
+  const head =
     `{"model":${JSON.stringify(model.model)},"model_version":${JSON.stringify(model.version)},` +
-    `"latency_ms":${latency},"predictions":[${renderPlain(made) ?? renderItems(made)}]}`
-  );
+    `"latency_ms":${latency},"predictions":[`;
+  return renderPlain(made, head) ?? `${head}${renderItems(made)}]}`;
 };
 
 const renderItems = ({ batch, heads, problems, scores, wants }: Parameters<typeof render>[0]): string => {
   let row = 0;
-  const items = heads.map((requestId, index) => {
+  const requestIds = heads ?? Array.from({ length: batch.n }, (_, index) => requestIdOf(batch, index));
+  const items = requestIds.map((requestId, index) => {
     const why = problems[index] ?? null;
     if (why !== null) return `{"request_id":"${requestId}","error":${JSON.stringify(why)}}`;
     const at = row++;
@@ -153,24 +154,31 @@ const renderItems = ({ batch, heads, problems, scores, wants }: Parameters<typeo
   return items.join(",");
 };
 
-/** Items of nothing but probabilities, written as bytes: joining a thousand strings would cost more. Null where one is another. */
-const renderPlain = ({ heads, problems, scores, wants }: Parameters<typeof render>[0]): string | null => {
+/** An answer of nothing but probabilities, written as bytes: joining a thousand strings would cost more. Null where it is another. */
+const renderPlain = (
+  { batch, problems, scores, wants }: Parameters<typeof render>[0],
+  head: string,
+): Uint8Array<ArrayBuffer> | null => {
   if (problems.some((why) => why !== null) || wants.interpret || wants.explain) return null;
-  const out = Buffer.allocUnsafe(heads.length * ITEM_BYTES_MAX);
-  let at = 0;
-  for (let index = 0; index < heads.length; index++) {
-    const score = scores[index];
+  const out = Buffer.allocUnsafe(head.length + batch.n * ITEM_BYTES_MAX + 2);
+  let at = writeAscii(out, 0, head);
+  for (let row = 0; row < batch.n; row++) {
+    const score = scores[row];
     if (!isProbability(score)) return null;
-    at = writeAscii(out, at, index === 0 ? '{"request_id":"' : ',{"request_id":"');
-    at = writeAscii(out, at, heads[index] ?? "");
-    at = writeAscii(out, at, '","probability":');
+    at = writeFew(out, at, row === 0 ? FIRST_ITEM : NEXT_ITEM);
+    at = copyUuid(out, at, batch.requestIds, row * UUID_BYTES);
+    at = writeFew(out, at, PROBABILITY);
     at = writeAscii(out, at, String(score));
-    at = writeAscii(out, at, "}");
+    out[at++] = UNBRACE;
   }
-  return out.toString("latin1", 0, at);
+  return out.subarray(0, writeAscii(out, at, "]}"));
 };
 
+const FIRST_ITEM = Buffer.from('{"request_id":"');
+const NEXT_ITEM = Buffer.from(',{"request_id":"');
+const PROBABILITY = Buffer.from('","probability":');
+const UNBRACE = 0x7d;
 /** Fixed text, a UUID and a number as JSON writes it. */
-const ITEM_BYTES_MAX = 34 + 36 + 24;
+const ITEM_BYTES_MAX = 34 + UUID_BYTES + 24;
 
 const MODEL_FAILED = JSON.stringify(problem("model-failed", "The model gave no probability for this row."));

@@ -2,11 +2,12 @@
 // as ONE entry, and only then answers; the shadow gets the batch afterwards. A model that fails is an `error` row and a 500, an
 // entry that is not durable a 503: no answer without its event.
 import type { Log } from "../ports.ts";
-import type { Durability, PublishesEvents, ServingClock, WallTime } from "../ports-serving.ts";
+import type { Durability, ServingClock, WallTime } from "../ports-serving.ts";
 import type { Batch } from "./batch.ts";
-import { oldestMs } from "./batch.ts";
+import { oldestMs, requestIdOf } from "./batch.ts";
+import type { PublishesRows } from "./entries.ts";
 import type { EventRows, RowBlock } from "./event-rows.ts";
-import { isProbability, renderAll } from "./event-rows.ts";
+import { isProbability } from "./event-rows.ts";
 import type { ServingMetrics } from "./metrics.ts";
 import type { Shadow } from "./shadow.ts";
 
@@ -24,10 +25,10 @@ const tell = (
   durability: Durability,
 ): void => {
   const { model, version } = batch.model;
-  batch.requestIds.forEach((request_id, index) => {
-    const status = isProbability(scores[index]) ? "ok" : "error";
-    log.debug({ request_id, model, version, status, durability }, "predicted");
-  });
+  for (let row = 0; row < batch.n; row++) {
+    const status = isProbability(scores[row]) ? "ok" : "error";
+    log.debug({ request_id: requestIdOf(batch, row), model, version, status, durability }, "predicted");
+  }
   for (const { requestId } of batch.invalid)
     log.debug({ request_id: requestId, model, version, status: "invalid", durability }, "predicted");
 };
@@ -41,7 +42,7 @@ export interface Scorer {
 }
 
 export const createScorer = (deps: {
-  readonly publisher: PublishesEvents;
+  readonly publishRows: PublishesRows;
   readonly rows: EventRows;
   readonly shadow: Shadow;
   readonly clock: ServingClock;
@@ -50,7 +51,7 @@ export const createScorer = (deps: {
   /** Hears of every prediction; null where nobody reads that much. */
   readonly log: Pick<Log, "debug"> | null;
 }): Scorer => {
-  const { publisher, rows, shadow, clock, wall, metrics, log } = deps;
+  const { publishRows, rows, shadow, clock, wall, metrics, log } = deps;
   const replay = clock.mode === "replay";
   const underWay = new Map<Batch, number>();
   let rowsUnderWay = 0;
@@ -83,12 +84,8 @@ export const createScorer = (deps: {
     if (batch.n > 0) blocks.push(rows.scored(batch, batch.model, "production", scores, latencyUs));
     if (batch.invalid.length > 0) blocks.push(rows.invalid(batch, batch.model, "production"));
     blocks.push(...(replay ? await shadow.score(batch) : shadow.take()));
-    const n = blocks.reduce((sum, block) => sum + block.n, 0);
-    if (n === 0) return { durability: "redis", scores };
-    const durability = await publisher.publish("events", n, (first) =>
-      renderAll(blocks, first, rows.time(wall.epochMs())),
-    );
-    metrics.published.inc({ stream: "events", durability }, n);
+    if (blocks.length === 0) return { durability: "redis", scores };
+    const durability = await publishRows(blocks);
     if (log !== null) tell(log, batch, scores, durability);
     return { durability, scores };
   };

@@ -2,17 +2,12 @@
 // die) becomes their own event row and never reaches an answer. Bounded: what does not fit is shed and recorded as such. Under a
 // replay clock nothing is shed or timed out: candidates score before the answer, so that a client that waits, waits for them too.
 import type { EventStatus } from "../../contracts/event.ts";
-import type {
-  PublishesEvents,
-  ServesModels,
-  ServingClock,
-  ServingModel,
-  WallTime,
-} from "../ports-serving.ts";
-import { addRow, featuresOf, joinBatches, oldestMs, openBatch } from "./batch.ts";
+import type { ServesModels, ServingClock, ServingModel, WallTime } from "../ports-serving.ts";
+import { addRow, featuresOf, joinBatches, oldestMs, openBatch, requestIdOf } from "./batch.ts";
 import type { Batch } from "./batch.ts";
+import type { PublishesRows } from "./entries.ts";
 import type { EventRows, RowBlock } from "./event-rows.ts";
-import { isProbability, renderAll } from "./event-rows.ts";
+import { isProbability } from "./event-rows.ts";
 import type { ServingMetrics } from "./metrics.ts";
 
 export interface ShadowOptions {
@@ -57,7 +52,7 @@ type Miss = Extract<EventStatus, "error" | "timeout" | "shed">;
 export const createShadow = (
   deps: {
     readonly models: ServesModels;
-    readonly publisher: PublishesEvents;
+    readonly publishRows: PublishesRows;
     readonly rows: EventRows;
     readonly clock: ServingClock;
     readonly wall: WallTime;
@@ -90,14 +85,10 @@ export const createShadow = (
   const flush = async (): Promise<void> => {
     linger = null;
     const blocks = take();
-    const n = blocks.reduce((sum, block) => sum + block.n, 0);
-    if (n === 0) return;
+    if (blocks.length === 0) return;
     for (const block of blocks) publishing.add(block);
-    const durability = await deps.publisher.publish("events", n, (first) =>
-      renderAll(blocks, first, rows.time(wall.epochMs())),
-    );
+    await deps.publishRows(blocks);
     for (const block of blocks) publishing.delete(block);
-    metrics.published.inc({ stream: "events", durability }, n);
     wakeIdlers();
   };
 
@@ -120,7 +111,7 @@ export const createShadow = (
     if (candidate.encodingDigest === batch.model.encodingDigest) return batch;
     const own = openBatch(candidate, batch.n);
     featuresOf(batch).forEach((features, index) => {
-      addRow(own, features, batch.requestIds[index] ?? "", batch.eventMs[index] ?? 0);
+      addRow(own, features, requestIdOf(batch, index), batch.eventMs[index] ?? 0);
     });
     return own;
   };

@@ -28,3 +28,17 @@ it("is, for an event, written by hand as node's own hashing gives it", () => {
     }
   }
 });
+
+it("writes random ids of version 4 where it is told, each another", () => {
+  const ids = createIds();
+  const seen = new Set<string>();
+  const out = new Uint8Array(40).fill(7);
+  for (let turn = 0; turn < 1_000; turn++) {
+    ids.writeRandom(out, 2);
+    seen.add(Buffer.from(out.subarray(2, 38)).toString("latin1"));
+  }
+  expect(seen.size).toBe(1_000);
+  for (const id of seen)
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  expect([...out.subarray(0, 2), ...out.subarray(38)]).toEqual([7, 7, 7, 7]);
+});

@@ -1,13 +1,15 @@
 // Event rows as bytes against the same rows as JSON writes them, over changes of everything that rows may share.
 import { expect, it } from "vitest";
-import { UUID_BYTES } from "../../src/core/event-id.ts";
+import { writeCount } from "../../src/core/ascii.ts";
 import type { PredictionRow } from "../../src/core/event-row.ts";
 import { predictionRowWriter } from "../../src/core/event-row.ts";
+import { UUID_BYTES, writeUuid } from "../../src/core/uuid-text.ts";
 
 const ID = "0d9f9f6e-3c0a-4d5e-9b1f-6f2f1f3a4b5c";
 const ROW: PredictionRow = {
   eventTime: "2026-06-01 00:00:00.000",
-  requestId: ID,
+  requestIds: Buffer.from(`------${ID}------`),
+  requestAt: 6,
   status: "ok",
   probability: 0.25,
   latencyUs: 812,
@@ -52,8 +54,15 @@ it("writes each row as its own line of JSON, whatever the row before it was", ()
 });
 
 it("takes no id of another length, which would shift everything behind it", () => {
-  const writer = predictionRowWriter(FIXED);
-  const write = () => writer.write({ ...ROW, requestId: ID.slice(1) }, new Uint8Array(1_000), 0);
-  expect(write).toThrow(/no UUID/);
-  expect(UUID_BYTES).toBe(ID.length);
+  expect(() => writeUuid(new Uint8Array(100), 0, ID.slice(1))).toThrow(/no UUID/);
+  expect(writeUuid(new Uint8Array(100), 7, ID)).toBe(7 + UUID_BYTES);
+});
+
+it("writes a count's digits as JSON writes them", () => {
+  const edges = [0, 9, 10, 99, 100, 2 ** 31 - 1, 2 ** 31, 2 ** 32, Number.MAX_SAFE_INTEGER];
+  for (const count of [...edges, ...edges.map((edge) => Math.floor(edge / 7))]) {
+    const out = new Uint8Array(24);
+    const end = writeCount(out, 3, count);
+    expect(Buffer.from(out.subarray(3, end)).toString("latin1")).toBe(String(count));
+  }
 });

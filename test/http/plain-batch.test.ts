@@ -3,6 +3,7 @@
 import { beforeAll, expect, it } from "vitest";
 import type { FlightRow } from "../../bench/serving-model.ts";
 import { createIds } from "../../src/adapters/uuid.ts";
+import { requestIdOf } from "../../src/http/batch.ts";
 import { createPlainBatchReader } from "../../src/http/plain-batch.ts";
 import { createTextReader, takeNumber } from "../../src/core/plain-json.ts";
 import type { ServingModel } from "../../src/ports-serving.ts";
@@ -40,7 +41,9 @@ it.each([
     expect(batch?.codes.subarray(from, to)).toEqual(codes);
     expect(batch?.vector.subarray(from, to)).toEqual(vector);
     const given: unknown = Reflect.get(item, "request_id");
-    if (given !== undefined) expect(batch?.requestIds[at]).toBe(given);
+    const id = batch === null ? null : requestIdOf(batch, at);
+    if (given !== undefined) expect(id).toBe(given);
+    else expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
   expect(batch?.readFeatures?.()).toEqual(items.map((_item, at) => rowAt(rows, at)));
 });
