@@ -78,11 +78,13 @@ const configOf = async ({ ok, bad }: Doctor): Promise<{ config: Config | null; f
 };
 
 const homeOf: Check = async ({ ok, bad, judgeDisk }, { home }) => {
-  const { accessSync, constants, existsSync, statfsSync } = await import("node:fs");
+  const { accessSync, constants, existsSync, statSync, statfsSync } = await import("node:fs");
   const path = await import("node:path");
   let place = home;
   while (!existsSync(place)) place = path.dirname(place);
   const findings: Finding[] = [];
+  if (!statSync(place).isDirectory())
+    return [bad("home", `${place} is no folder`, "remove it, or set FLYBALL_HOME to a folder of your own")];
   try {
     accessSync(place, constants.W_OK | constants.X_OK);
     findings.push(ok("home", place === home ? home : `${home} (will be made)`));

@@ -58,6 +58,7 @@ export const replay = async (
   for (; row < source.rows && source.eventTimeMs(row) < resumeMs; row++) labelAt(row);
   journal.passed = row;
   await advance(ports, resumeMs);
+  if (!ports.signal.aborted) journal.settledMs = resumeMs;
   while (startMs <= lastMs && !ports.signal.aborted) {
     const endMs = startMs + options.stepMs;
     const first = row;

@@ -1,10 +1,24 @@
-// Integration: doctor on a real machine: a sound set-up, then one with everything wrong that a test can make wrong without root.
+// Integration: doctor on a real machine: a sound set-up, then each problem it speaks of made real, its explanation and its way out read. Node's
+// version, a full disk's boundary and the pure judgements are in test/core/doctor.test.ts.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { projectRoot } from "../../src/adapters/config.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
@@ -12,8 +26,8 @@ import { startRedis, type TestRedis } from "../support/redis.ts";
 const home = mkdtempSync(path.join(tmpdir(), "flyball-doctor-test-"));
 let redis: TestRedis;
 
-const doctor = async (env: Record<string, string>) => {
-  const cli = path.join(projectRoot(), "dist", "src", "cli.js");
+const doctor = async (env: Record<string, string>, root = projectRoot()) => {
+  const cli = path.join(root, "dist", "src", "cli.js");
   const child = spawn(process.execPath, [cli, "doctor", "--json"], {
     env: { ...process.env, FLYBALL_HOME: home, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -70,7 +84,12 @@ describe("flyball doctor", () => {
     });
     taken.close();
     expect({ status, ok }).toEqual({ status: 1, ok: false });
-    expect(of("port")).toMatchObject({ state: "problem", seen: `127.0.0.1:${port} is taken` });
+    expect(of("port")).toEqual({
+      check: "port",
+      state: "problem",
+      seen: `127.0.0.1:${port} is taken`,
+      remedy: "stop what uses it (ss -ltnp), or set FLYBALL_API_PORT; 0 takes a free one",
+    });
     expect(of("stack")).toMatchObject({
       state: "problem",
       remedy: expect.stringContaining("run.json") as string,
@@ -87,5 +106,126 @@ describe("flyball doctor", () => {
     expect(status).toBe(1);
     expect(of("config")?.seen).toMatch(/prot/i);
     expect(of("onnx")).toMatchObject({ state: "ok" });
+  });
+
+  it("tells what a Redis would lose, and how to set it", async () => {
+    const client = new Redis(redis.url);
+    for (const [setting, value, told] of [
+      ["maxmemory-policy", "allkeys-lru", "may drop events and the ledger's head"],
+      ["appendonly", "no", "an acknowledged event dies with the process"],
+      ["appendfsync", "no", "acknowledged events dies with the machine"],
+    ] as const) {
+      const before = String(((await client.config("GET", setting)) as string[])[1]);
+      await client.config("SET", setting, value);
+      const { status, of } = await doctor({ FLYBALL_API_PORT: "0", FLYBALL_REDIS_URL: redis.url });
+      await client.config("SET", setting, before);
+      expect(status).toBe(1);
+      expect(of("redis")).toMatchObject({ state: "problem", seen: expect.stringContaining(told) as string });
+      expect(of("redis")?.remedy).toContain(`CONFIG SET ${setting}`);
+    }
+    client.disconnect();
+  });
+
+  it("says how to get a Redis where there is none, or only an old one", async () => {
+    const bin = mkdtempSync(path.join(tmpdir(), "flyball-doctor-bin-"));
+    const none = await doctor({ FLYBALL_API_PORT: "0", PATH: bin });
+    expect(none.of("redis")).toMatchObject({
+      state: "problem",
+      seen: "no redis-server on PATH and no redis.url configured",
+      remedy: expect.stringContaining("apt-get install redis-server") as string,
+    });
+    writeFileSync(path.join(bin, "redis-server"), "#!/bin/sh\necho 'Redis server v=6.2.7 sha=00000000:0'\n");
+    chmodSync(path.join(bin, "redis-server"), 0o755);
+    const old = await doctor({ FLYBALL_API_PORT: "0", PATH: `${bin}:/bin:/usr/bin` });
+    expect(old.of("redis")).toMatchObject({ state: "problem", seen: "redis-server 6.2.7 is too old" });
+    expect(old.status).toBe(1);
+    rmSync(bin, { recursive: true });
+  });
+
+  it("says where state cannot be kept: a folder that is none, no room, a door open to everybody", async () => {
+    const file = path.join(home, "a-file");
+    writeFileSync(file, "");
+    const { status, of } = await doctor({ FLYBALL_HOME: path.join(file, "below"), FLYBALL_API_PORT: "0" });
+    expect(status).toBe(1);
+    expect(of("home")).toMatchObject({
+      state: "problem",
+      seen: `${file} is no folder`,
+      remedy: expect.stringContaining("FLYBALL_HOME") as string,
+    });
+    const open = await doctor({
+      FLYBALL_HOME: path.join(home, "fresh"),
+      FLYBALL_API_PORT: "0",
+      FLYBALL_API_HOST: "0.0.0.0",
+    });
+    expect(open.of("keys")).toMatchObject({
+      state: "problem",
+      seen: expect.stringContaining("0.0.0.0") as string,
+      remedy: expect.stringContaining("flyball keys create") as string,
+    });
+    // A file system of no size at all is as full as one can be.
+    if (!existsSync("/proc/self")) return;
+    const full = await doctor({ FLYBALL_HOME: "/proc/flyball", FLYBALL_API_PORT: "0" });
+    expect(full.of("disk")).toMatchObject({
+      state: "problem",
+      seen: "0.0 GB free (0 %) at /proc",
+      remedy: expect.stringContaining("make room") as string,
+    });
+  });
+
+  it("compares clocks with the other machine's", async () => {
+    const hourAgo = createHttpServer((_, response) => response.end(`26.1.1.1\t${Date.now() - 3_600_000}\n`));
+    const port = await new Promise<number>((resolve) =>
+      hourAgo.listen(0, "127.0.0.1", () => {
+        const address = hourAgo.address();
+        resolve(typeof address === "object" && address !== null ? address.port : 0);
+      }),
+    );
+    const { of } = await doctor({
+      FLYBALL_API_PORT: "0",
+      FLYBALL_CLICKHOUSE_URL: `http://127.0.0.1:${port}`,
+    });
+    hourAgo.close();
+    expect(of("clickhouse")).toMatchObject({ state: "ok" });
+    expect(of("clock")?.seen).toMatch(/^-3(599|600)\d{3} ms from this machine's clock/);
+    expect(of("clock")).toMatchObject({
+      state: "problem",
+      remedy: expect.stringContaining("timedatectl set-ntp true") as string,
+    });
+  });
+
+  it("looks at an installation without its native parts, its pages or a sound policy, all in one look", async () => {
+    const root = mkdtempSync(path.join(tmpdir(), "flyball-doctor-install-"));
+    for (const part of ["package.json", "config", "clickhouse", "contracts"])
+      cpSync(path.join(projectRoot(), part), path.join(root, part), { recursive: true });
+    const dist = path.join(projectRoot(), "dist");
+    cpSync(dist, path.join(root, "dist"), {
+      recursive: true,
+      filter: (from) => !from.startsWith(path.join(dist, "web")) && !from.endsWith(".map"),
+    });
+    mkdirSync(path.join(root, "node_modules"));
+    for (const name of readdirSync(path.join(projectRoot(), "node_modules")))
+      if (!["chdb", "onnxruntime-node", ".bin"].includes(name))
+        symlinkSync(path.join(projectRoot(), "node_modules", name), path.join(root, "node_modules", name));
+    const policy = path.join(root, "config", "policy.yaml");
+    writeFileSync(policy, readFileSync(policy, "utf8").replace("pairs: {", "paris: {"));
+    const { status, of, findings } = await doctor({ FLYBALL_API_PORT: "0" }, root);
+    rmSync(root, { recursive: true });
+    expect(status).toBe(1);
+    expect(of("build")).toMatchObject({
+      state: "problem",
+      seen: "dist/web/index.html is missing",
+      remedy: "npm run build",
+    });
+    expect(of("config")?.seen).toMatch(/policy\.yaml:\d+:\d+: .*paris.*did you mean pairs/);
+    for (const [check, what] of [
+      ["onnx", "onnxruntime-node cannot be loaded"],
+      ["chdb", "the embedded engine does not start"],
+    ] as const)
+      expect(of(check)).toMatchObject({
+        state: "problem",
+        seen: expect.stringContaining(what) as string,
+        remedy: expect.stringContaining("npm ci --include=optional") as string,
+      });
+    expect(findings.length).toBeGreaterThan(9);
   });
 });

@@ -1,114 +1,16 @@
 // End to end: a stranger follows the README with data of their own, in a fresh folder: every sh block of "Bring your own model and data" is
 // carried out as it stands, then recorded data lives through a replayed clock; the keys of docs/security.md are made and ended.
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { RunningStack } from "../../contracts/config.ts";
-import { projectRoot } from "../../src/adapters/config.ts";
-import { diceOf } from "../../src/core/simulate-dice.ts";
 import { blocksOf } from "../support/documents.ts";
+import { churn, createReader } from "../support/reader.ts";
 
-const CLI = path.join(projectRoot(), "dist", "src", "cli.js");
-const STARTS_MS_MAX = 90_000;
-const folder = mkdtempSync(path.join(tmpdir(), "flyball-reader-"));
-const home = path.join(folder, ".flyball");
-let stack: ChildProcess | null = null;
+const { folder, home, sh, up, down, leave } = createReader();
 
-const env = (extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv => ({
-  ...process.env,
-  PATH: `${path.join(folder, "bin")}:${process.env["PATH"] ?? ""}`,
-  FLYBALL_API_PORT: "0",
-  FLYBALL_METRICS_PORT: "0",
-  ...extra,
-});
-
-const sh = async (script: string, extra: Readonly<Record<string, string>> = {}): Promise<string> => {
-  const child = spawn("bash", ["-euo", "pipefail", "-c", script], {
-    cwd: folder,
-    env: env(extra),
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let [out, err] = ["", ""];
-  child.stdout.on("data", (chunk: Buffer) => void (out += chunk.toString("utf8")));
-  child.stderr.on("data", (chunk: Buffer) => void (err += chunk.toString("utf8")));
-  await once(child, "close");
-  expect(child.exitCode, `${script}\n${out}\n${err}`).toBe(0);
-  return out;
-};
-
-/** What a reader does with `… &`: starts it, and waits until it says where it is. */
-const up = async (extra: Readonly<Record<string, string>> = {}): Promise<RunningStack> => {
-  const child = spawn(process.execPath, [CLI, "up"], {
-    cwd: folder,
-    env: env(extra),
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  stack = child;
-  let said = "";
-  const hear = (chunk: Buffer): void => void (said += chunk.toString("utf8"));
-  child.stdout.on("data", hear);
-  child.stderr.on("data", hear);
-  const file = path.join(home, "run.json");
-  await expect
-    .poll(() => child.exitCode ?? (existsSync(file) && said.includes("dashboard")), {
-      timeout: STARTS_MS_MAX,
-      message: said,
-    })
-    .toBe(true);
-  return RunningStack.parse(JSON.parse(readFileSync(file, "utf8")));
-};
-
-const down = async (): Promise<void> => {
-  if (stack === null || stack.exitCode !== null) return;
-  const gone = once(stack, "exit");
-  stack.kill("SIGTERM");
-  await gone;
-  stack = null;
-};
-
-/** Three weeks of customers; who leaves depends on what they pay and how long they stayed. */
-const churn = (): string => {
-  const dice = diceOf(11);
-  const rows = Array.from({ length: 3_000 }, (_, i) => {
-    const tenure = Math.floor(dice.uniform() * 72);
-    const visits = Math.floor(dice.uniform() * 200);
-    const monthly = 10 + dice.uniform() * 90;
-    const odds = 0.5 - visits / 200 - tenure / 24 + monthly / 50;
-    const left = dice.uniform() < 1 / (1 + Math.exp(-odds)) ? 1 : 0;
-    const at = new Date(Date.UTC(2026, 2, 1) + i * 600_000).toISOString();
-    return [at, tenure, visits, monthly.toFixed(2), left].join(",");
-  });
-  return `at,tenure,visits,monthly,churned\n${rows.join("\n")}\n`;
-};
-
-beforeAll(() => {
-  if (!existsSync(CLI)) throw new Error("end-to-end tests run what was built: npm run build");
-  const bin = path.join(folder, "bin");
-  mkdirSync(bin);
-  // What npm would put on the path of a project that depends on this one.
-  const shim = `#!/bin/sh\nexec "${process.execPath}" "${CLI}" "$@"\n`;
-  writeFileSync(path.join(bin, "flyball"), shim);
-  writeFileSync(path.join(bin, "npx"), `#!/bin/sh\nexec "$@"\n`);
-  for (const name of ["flyball", "npx"]) chmodSync(path.join(bin, name), 0o755);
-  writeFileSync(path.join(folder, "churn.csv"), churn());
-});
-afterAll(async () => {
-  await down();
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-});
+beforeAll(() => writeFileSync(path.join(folder, "churn.csv"), churn()));
+afterAll(leave);
 
 describe("the README's own model and data", () => {
   const [demo, infer, freeze, train, begin, predict, load, ...rest] = blocksOf("README.md").filter(
