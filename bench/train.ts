@@ -2,7 +2,7 @@
 // interleaved with LightGBM on the same rows where a Python has it. Then quality, in train-quality.ts. Runs from the build.
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
@@ -17,9 +17,7 @@ import { seeded } from "../src/core/training/seeded.ts";
 import { machine, median } from "./processes.ts";
 import { measureQuality, type QualityRow } from "./train-quality.ts";
 
-export interface TrainBench {
-  readonly name: "train";
-  readonly machine: ReturnType<typeof machine>;
+export interface TrainSpeed {
   readonly runs: number;
   readonly rows: number;
   readonly seconds_one_thread: number;
@@ -29,6 +27,11 @@ export interface TrainBench {
   /** Two threads of ours over two of LightGBM, the median of the rounds' ratios. */
   readonly ratio_lightgbm: number | null;
   readonly rss_mb: number;
+}
+
+export interface TrainBench extends TrainSpeed {
+  readonly name: "train";
+  readonly machine: ReturnType<typeof machine>;
   readonly quality: readonly QualityRow[];
 }
 
@@ -40,40 +43,60 @@ const Peer = z.object({ seconds: z.number() });
 export const run = async (
   args: { json?: string; rows?: number; rounds?: number } = {},
 ): Promise<TrainBench> => {
-  const { rows = 1_000_000, rounds = 3 } = args;
   const python = findPython();
   const folder = await mkdtemp(path.join(tmpdir(), "flyball-bench-"));
   try {
-    const { matrix, shapes, files } = await synthetic(rows, folder);
-    const results: { one: Timed; two: Timed; peer: number | null }[] = [];
-    for (let round = 0; round < rounds; round++)
-      results.push({
-        one: await timed(matrix, shapes, 1),
-        two: await timed(matrix, shapes, 2),
-        peer: python === null ? null : lightgbm(python, files, rows),
-      });
-    const peers = results.flatMap(({ two, peer }) =>
-      peer === null ? [] : [{ peer, ratio: two.seconds / peer }],
-    );
-    const rss = process.resourceUsage().maxRSS;
-    const result: TrainBench = {
-      name: "train",
-      machine: machine(),
-      runs: rounds,
-      rows,
-      seconds_one_thread: median(results.map(({ one }) => one.seconds)),
-      seconds_two_threads: median(results.map(({ two }) => two.seconds)),
-      same_bytes: new Set(results.flatMap(({ one, two }) => [one.digest, two.digest])).size === 1,
-      lightgbm_seconds: peers.length === 0 ? null : median(peers.map(({ peer }) => peer)),
-      ratio_lightgbm: peers.length === 0 ? null : median(peers.map(({ ratio }) => ratio)),
-      rss_mb: Math.round(rss / 1024),
-      quality: await measureQuality(folder, python),
-    };
+    const speed = await measureSpeed({
+      rows: args.rows ?? 1_000_000,
+      rounds: args.rounds ?? 3,
+      folder,
+      python,
+    });
+    const quality = await measureQuality(folder, python);
+    const result: TrainBench = { name: "train", machine: machine(), ...speed, quality };
     if (args.json !== undefined) await writeFile(args.json, `${JSON.stringify(result, null, 2)}\n`);
     return result;
   } finally {
     await rm(folder, { recursive: true });
   }
+};
+
+/** Fits the same rows in turn with one thread, with two and with LightGBM on two. */
+const measureSpeed = async (by: {
+  readonly rows: number;
+  readonly rounds: number;
+  readonly folder: string;
+  readonly python: string | null;
+}): Promise<TrainSpeed> => {
+  const { rows, rounds, folder, python } = by;
+  const { matrix, shapes, files } = await synthetic(rows, folder);
+  const results: { one: Timed; two: Timed; peer: number | null }[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const result = {
+      one: await timed(matrix, shapes, 1),
+      two: await timed(matrix, shapes, 2),
+      peer: python === null ? null : lightgbm(python, files, rows),
+    };
+    const { one, two, peer } = result;
+    const said = peer === null ? "" : `, LightGBM ${peer.toFixed(1)} s`;
+    process.stderr.write(
+      `one thread ${one.seconds.toFixed(1)} s, two ${two.seconds.toFixed(1)} s${said}, load ${(loadavg()[0] ?? 0).toFixed(1)}\n`,
+    );
+    results.push(result);
+  }
+  const peers = results.flatMap(({ two, peer }) =>
+    peer === null ? [] : [{ peer, ratio: two.seconds / peer }],
+  );
+  return {
+    runs: rounds,
+    rows,
+    seconds_one_thread: median(results.map(({ one }) => one.seconds)),
+    seconds_two_threads: median(results.map(({ two }) => two.seconds)),
+    same_bytes: new Set(results.flatMap(({ one, two }) => [one.digest, two.digest])).size === 1,
+    lightgbm_seconds: peers.length === 0 ? null : median(peers.map(({ peer }) => peer)),
+    ratio_lightgbm: peers.length === 0 ? null : median(peers.map(({ ratio }) => ratio)),
+    rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
+  };
 };
 
 /** An interpreter with the peers: the one the environment names, else the one on the path. */

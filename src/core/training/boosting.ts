@@ -178,8 +178,9 @@ const sampleFeatures = (features: number, share: number, draw: () => number): nu
 
 const createWorkspace = (matrix: TrainingMatrix, parameters: BoostingParameters, crew: Crew): Workspace => {
   const { rows, codes } = matrix;
-  const groups = Math.ceil(codes.length / GROUP);
-  const words = (count: number): Uint32Array => new Uint32Array(crew.allocate(4 * count));
+  const words = Math.ceil(codes.length / GROUP);
+  const leafSlots = parameters.leaves;
+  const integers = (count: number): Uint32Array => new Uint32Array(crew.allocate(4 * count));
   const doubles = (count: number): Float64Array => new Float64Array(crew.allocate(8 * count));
   const label = new Uint8Array(crew.allocate(rows));
   label.set(matrix.label);
@@ -188,14 +189,21 @@ const createWorkspace = (matrix: TrainingMatrix, parameters: BoostingParameters,
   return {
     rows,
     features: codes.length,
-    groups: Array.from({ length: groups }, (_, group) => packed(codes, group, words(rows))),
+    codes: packed(codes, words, integers(rows * words)),
+    words,
+    columns: codes.map((column) => {
+      const shared = new Uint8Array(crew.allocate(rows));
+      shared.set(column);
+      return shared;
+    }),
     label,
     weight,
     score: doubles(rows),
     pairs: new Float32Array(crew.allocate(8 * rows)),
-    order: words(rows),
-    spare: words(rows),
-    histograms: doubles(parameters.leaves * groups * GROUP * CELLS),
+    order: integers(rows),
+    spare: integers(rows),
+    histograms: doubles((leafSlots + crew.shares - 1) * words * GROUP * CELLS),
+    leafSlots,
     goesLeft: new Uint8Array(crew.allocate(256)),
     leaves: doubles(3 * parameters.leaves),
     job: doubles(8),
@@ -203,15 +211,14 @@ const createWorkspace = (matrix: TrainingMatrix, parameters: BoostingParameters,
   };
 };
 
-const packed = (codes: readonly Uint8Array[], group: number, words: Uint32Array): Uint32Array => {
-  for (let place = 0; place < GROUP; place++) {
-    const column = codes[group * GROUP + place];
-    if (column === undefined) continue;
-    const shift = 8 * place;
-    for (let row = 0; row < words.length; row++)
-      words[row] = (words[row] ?? 0) | ((column[row] ?? 0) << shift);
-  }
-  return words;
+/** Puts four codes of a row into a word, and `words` words of a row side by side. */
+const packed = (codes: readonly Uint8Array[], words: number, into: Uint32Array): Uint32Array => {
+  codes.forEach((column, feature) => {
+    const shift = 8 * (feature % GROUP);
+    for (let row = 0, at = Math.floor(feature / GROUP); row < column.length; row++, at += words)
+      into[at] = (into[at] ?? 0) | ((column[row] ?? 0) << shift);
+  });
+  return into;
 };
 
 const logOdds = (matrix: TrainingMatrix): number => {

@@ -3,7 +3,7 @@
 import type { Scale, Split, SplitLimits, Sums } from "./find-split.ts";
 import { findSplit, hessianOf, rowsOf } from "./find-split.ts";
 import type { Crew, Workspace } from "./kernel.ts";
-import { CELLS, GROUP, JOB, performShare } from "./kernel.ts";
+import { CELLS, JOB, performShare, slotOf } from "./kernel.ts";
 import type { FeatureShape } from "./matrix.ts";
 import { fillGoesLeft, onGrid } from "./tree.ts";
 import type { Tree } from "./tree.ts";
@@ -37,20 +37,16 @@ type Leaf = {
 };
 
 /** Below this many rows waking other threads costs more than it saves. */
-const ROWS_WORTH_SHARING = 4096;
+const ROWS_WORTH_SHARING = 8192;
 
 /** Grows a tree; `gains[f]` collects what the splits on feature f gained. */
 export const growTree = (growth: Growth, gains: Float64Array): { tree: Tree; leaves: Leaf[] } => {
   const { limits } = growth;
-  const sums = totals(growth);
   const nodes = createNodes();
-  const leaves = [
-    openLeaf(
-      growth,
-      { node: nodes.add(sums, growth), begin: 0, end: growth.sampled, depth: 0, slot: 0, sums },
-      -1,
-    ),
-  ];
+  const range = { begin: 0, end: growth.sampled, slot: 0 };
+  fillHistogram(growth, range, -1);
+  const sums = totals(growth.workspace);
+  const leaves = [judge(growth, { ...range, node: nodes.add(sums, growth), depth: 0, sums })];
   while (leaves.length < limits.leaves) {
     const at = indexOfBest(leaves);
     const leaf = leaves[at];
@@ -96,21 +92,20 @@ const cut = (growth: Growth, nodes: Nodes, leaf: Leaf, freeSlot: number): [Leaf,
       { ...ends[1], best: null },
     ];
   const [small, large] = leftIsSmaller ? ends : ([ends[1], ends[0]] as const);
-  const first = openLeaf(growth, small, leaf.slot);
+  fillHistogram(growth, small, leaf.slot);
+  const first = judge(growth, small);
   const second = judge(growth, large);
   return leftIsSmaller ? [first, second] : [second, first];
 };
 
-const openLeaf = (growth: Growth, leaf: Omit<Leaf, "best">, parentSlot: number): Leaf => {
-  run(growth, leaf.end - leaf.begin, [
-    JOB.histogram,
-    leaf.begin,
-    leaf.end,
-    leaf.slot,
-    parentSlot,
-    growth.scale.unit,
-  ]);
-  return judge(growth, leaf);
+const fillHistogram = (
+  growth: Growth,
+  { begin, end, slot }: Pick<Leaf, "begin" | "end" | "slot">,
+  parentSlot: number,
+): void => {
+  const rows = end - begin;
+  const counters = run(growth, rows, [JOB.histogram, begin, end, slot, growth.scale.unit]);
+  run(growth, rows, [JOB.gather, slot, parentSlot, counters]);
 };
 
 const mayBeCut = ({ limits }: Growth, leaf: { depth: number; begin: number; end: number }): boolean =>
@@ -118,13 +113,13 @@ const mayBeCut = ({ limits }: Growth, leaf: { depth: number; begin: number; end:
 
 const judge = (growth: Growth, leaf: Omit<Leaf, "best">): Leaf => {
   if (!mayBeCut(growth, leaf)) return { ...leaf, best: null };
-  const { workspace, scale, limits } = growth;
+  const { scale, limits } = growth;
+  const histogram = slotOf(growth.workspace, leaf.slot);
   let best: Leaf["best"] = null;
   for (const feature of growth.allowed) {
     const shape = growth.shapes[feature];
     if (shape === undefined) continue;
-    const at = (leaf.slot * workspace.groups.length * GROUP + feature) * CELLS;
-    const cells = workspace.histograms.subarray(at, at + CELLS);
+    const cells = histogram.subarray(feature * CELLS, (feature + 1) * CELLS);
     const split = findSplit(shape, { cells, total: leaf.sums, scale, limits });
     if (split !== null && split.gain > (best?.split.gain ?? 0)) best = { feature, split };
   }
@@ -164,14 +159,14 @@ const partitionRows = (growth: Growth, leaf: Leaf, feature: number, split: Split
   return lefts;
 };
 
-const totals = ({ workspace, sampled, scale }: Growth): Sums => {
-  const { order, pairs } = workspace;
+/** Sums of all rows, from the histogram of any one feature at the root. */
+const totals = (workspace: Workspace): Sums => {
+  const cells = slotOf(workspace, 0);
   let gradient = 0;
   let mass = 0;
-  for (let i = 0; i < sampled; i++) {
-    const row = order[i] ?? 0;
-    gradient += pairs[2 * row] ?? 0;
-    mass += (pairs[2 * row + 1] ?? 0) + scale.unit;
+  for (let code = 0; code < CELLS; code += 2) {
+    gradient += cells[code] ?? 0;
+    mass += cells[code + 1] ?? 0;
   }
   return { gradient, mass };
 };
