@@ -74,7 +74,7 @@ type Measured = {
 const measure = async (servers: readonly Server[], round: number, seconds: number): Promise<Measured> => {
   const used = async () => (await Promise.all(servers.map((s) => s.cpuS()))).reduce((sum, s) => sum + s, 0);
   const bodies = [bodyOf(round), bodyOf(round + 7)];
-  const load = { path: "/api/v1/predict/batch", bodies, connections: 4, seconds };
+  const load = { path: "/api/v1/predict/batch", bodies, rows: ROWS, connections: 4, seconds };
   const before = await used();
   const results = await Promise.all(servers.map(({ port }) => runLoad({ ...load, port })));
   const rows = results.reduce((sum, result) => sum + result.requests_per_second, 0) * ROWS;

@@ -8,6 +8,8 @@ export interface LoadPlan {
   readonly bodies: readonly string[];
   readonly connections: number;
   readonly seconds: number;
+  /** Probabilities that each answer holds; an answer with another number of them is not ok. Absent: not counted. */
+  readonly rows?: number;
   /** Requests a second over all connections, due at fixed times whatever answers take; absent: as fast as answers come. */
   readonly requestsPerSecond?: number;
 }
@@ -19,7 +21,15 @@ export interface LoadResult {
   readonly not_ok: number;
 }
 
-const HEAD_END = "\r\n\r\n";
+const HEAD_END = Buffer.from("\r\n\r\n");
+const OK = Buffer.from("HTTP/1.1 200");
+const PROBABILITY = Buffer.from('"probability":');
+
+const rowsOf = (answer: Buffer): number => {
+  let rows = 0;
+  for (let at = 0; (at = answer.indexOf(PROBABILITY, at)) !== -1; at += PROBABILITY.length) rows++;
+  return rows;
+};
 
 /** Loads a port for a while; the first tenth of the time warms up and is not counted. */
 export const load = async (plan: LoadPlan): Promise<LoadResult> => {
@@ -44,7 +54,9 @@ export const load = async (plan: LoadPlan): Promise<LoadResult> => {
       let sentAt = 0;
       // Spread over the first turn, so that requests do not come in bursts; one that is late is made up for.
       let dueAt = begun + (everyMs * at) / connections;
-      let received = "";
+      // Answers stay bytes: as text they would cost more than the requests.
+      let received: Buffer[] = [];
+      let missing = 0;
       const send = (): void => {
         sentAt = performance.now();
         const request = requests[turn++ % requests.length];
@@ -56,23 +68,28 @@ export const load = async (plan: LoadPlan): Promise<LoadResult> => {
         dueAt += everyMs;
       };
       socket.setNoDelay(true);
-      socket.setEncoding("latin1");
       socket.on("connect", () => sendWhenDue(performance.now()));
       socket.on("error", reject);
       socket.on("close", () => resolve());
-      socket.on("data", (chunk: string) => {
-        received = received === "" ? chunk : received + chunk;
-        const head = received.indexOf(HEAD_END);
-        if (head === -1) return;
-        const lengthAt = received.search(/content-length: /i) + 16;
-        const length = Number.parseInt(received.slice(lengthAt, lengthAt + 10), 10);
-        if (received.length < head + 4 + length) return;
+      socket.on("data", (chunk: Buffer) => {
+        received.push(chunk);
+        if (received.length === 1) {
+          const end = chunk.indexOf(HEAD_END);
+          const said = /content-length: (\d+)/i.exec(chunk.toString("latin1", 0, end));
+          if (end === -1 || said === null)
+            throw new Error("an answer without its head in one piece, or without length");
+          missing = end + HEAD_END.length + Number(said[1]);
+        }
+        missing -= chunk.length;
+        if (missing > 0) return;
         const now = performance.now();
         if (now >= countFrom) {
           latencies.push(now - sentAt);
-          if (!received.startsWith("HTTP/1.1 200")) notOk++;
+          const answer = received.length === 1 ? chunk : Buffer.concat(received);
+          const whole = plan.rows === undefined || rowsOf(answer) === plan.rows;
+          if (!whole || OK.compare(answer, 0, OK.length) !== 0) notOk++;
         }
-        received = "";
+        received = [];
         if (now >= until) socket.destroy();
         else sendWhenDue(now);
       });

@@ -8,6 +8,7 @@ import type { StreamKind } from "../../contracts/event.ts";
 import type { Durability, PublishesEvents } from "../ports-serving.ts";
 import type { RedisClient, RedisWhere } from "./redis.ts";
 import type { Spool, SpoolRecord } from "./spool.ts";
+import { appendRows } from "./xadd.ts";
 
 const VERSION = String(ENTRY_VERSION);
 /** Spooled entries sent together when Redis is back. */
@@ -76,10 +77,10 @@ export const createPublisher = async (options: PublisherOptions): Promise<EventP
   let closed = false;
   const nextSeq: Record<StreamKind, number> = { events: 0, labels: 0 };
 
-  const add = (kind: StreamKind, to: number, n: number, rows: string | Buffer): Promise<unknown> => {
-    // Rows are ASCII (names, digits, uuids): as bytes they go to the socket in one copy instead of being measured and encoded.
+  const add = async (kind: StreamKind, to: number, n: number, rows: string | Buffer): Promise<unknown> => {
+    // Rows are ASCII (names, digits, uuids): as bytes they are neither measured nor encoded.
     const bytes = typeof rows === "string" ? Buffer.from(rows, "latin1") : rows;
-    return redis.xadd(streamKey(kind, to), "*", "v", VERSION, "n", String(n), "rows", bytes);
+    return redis.sendCommand(appendRows(streamKey(kind, to), n, bytes));
   };
 
   const keepOnDisk = async (record: SpoolRecord): Promise<Durability> => {
