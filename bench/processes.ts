@@ -8,6 +8,7 @@ import path from "node:path";
 import { Redis } from "ioredis";
 import { z } from "zod";
 import { projectRoot } from "../src/adapters/config.ts";
+import { API_FLAGS } from "../src/adapters/supervisor.ts";
 import type { LoadPlan, LoadResult } from "./load.ts";
 
 const CAN_PIN =
@@ -25,9 +26,10 @@ export const pinned = (
   CAN_PIN && core !== "any" ? ["taskset", ["-c", String(core), command, ...args]] : [command, args];
 
 /** Starts an exported function of a bench module in its own process. */
-const start = (core: Core, module: string, call: string): ChildProcess => {
+const start = (core: Core, module: string, call: string, flags: readonly string[] = []): ChildProcess => {
   const url = new URL(`./${module}.js`, import.meta.url).href;
   const [command, args] = pinned(core, process.execPath, [
+    ...flags,
     "--input-type=module",
     "-e",
     `(await import(${JSON.stringify(url)})).${call}`,
@@ -50,9 +52,9 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-/** Starts a server of servers.ts. */
+/** Starts a server of servers.ts, with node's settings as an api process has them. */
 export const startServer = async (call: string, core: Core = 0): Promise<Server> => {
-  const child = start(core, "servers", call);
+  const child = start(core, "servers", call, API_FLAGS);
   const { port } = await message(child, z.object({ port: z.int() }));
   return {
     port,

@@ -8,7 +8,7 @@ import { RunningStack } from "../contracts/config.ts";
 import { ConfigError, loadConfig, projectRoot, type Config } from "./adapters/config.ts";
 import { migrate } from "./adapters/migrations.ts";
 import { connectRedis } from "./adapters/redis.ts";
-import { supervise, type Supervised } from "./adapters/supervisor.ts";
+import { API_FLAGS, supervise, type Supervised } from "./adapters/supervisor.ts";
 import { loadPolicy, wireClickhouse, wireStores } from "./wiring.ts";
 
 export interface Stack {
@@ -114,6 +114,7 @@ interface Around {
 
 const ownArgs = (args: readonly string[]): string[] => [
   "--disable-proto=delete",
+  ...(args[0] === "serve" ? API_FLAGS : []),
   path.join(projectRoot(), "dist", "src", "cli.js"),
   ...args,
 ];

@@ -2,6 +2,7 @@
 // is started again, with back-off, when it dies. The primary serves nothing itself.
 import cluster from "node:cluster";
 import type { Config } from "../adapters/config.ts";
+import { API_FLAGS } from "../adapters/supervisor.ts";
 import { runServer } from "../server.ts";
 import { drainOnSignal, ready } from "./process.ts";
 
@@ -17,6 +18,7 @@ export const runCluster = async (config: Config, processes: number): Promise<voi
     process.send?.({ port: server.port });
     return;
   }
+  cluster.setupPrimary({ execArgv: [...process.execArgv, ...API_FLAGS] });
   let ending = false;
   const started = Array.from({ length: processes }, (_, slot) => startSlot(slot, () => ending));
   const [port] = await Promise.all(started);
