@@ -50,3 +50,36 @@ const exactCount = (text: string): number => {
   }
   return count;
 };
+
+/** Where an object of a JSON text that parsed well first names a key twice; null where none does. */
+export const duplicateKeyPath = (text: string): string | null => {
+  /** What is open: the keys of an object so far and the one it stands at, or the place in an array. */
+  const open: { readonly keys: Set<string> | null; part: string | number; valued: boolean }[] = [];
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charAt(at);
+    const top = open.at(-1);
+    if (unit === "{" || unit === "[")
+      open.push({ keys: unit === "{" ? new Set() : null, part: 0, valued: false });
+    else if (unit === "}" || unit === "]") open.pop();
+    else if (unit === ":" && top !== undefined) top.valued = true;
+    else if (unit === "," && top !== undefined) {
+      top.valued = false;
+      if (top.keys === null) top.part = Number(top.part) + 1;
+    } else if (unit === '"') {
+      const from = at++;
+      while (text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
+      if (top === undefined || top.keys === null || top.valued) continue;
+      const key = String(JSON.parse(text.slice(from, at + 1)));
+      top.part = key.slice(0, 64);
+      if (top.keys.has(key)) {
+        const path = open.slice(-PARTS_MAX).map(({ part }) => part);
+        return path.join(".");
+      }
+      top.keys.add(key);
+    }
+  }
+  return null;
+};
+
+/** A client chooses how deep a body is; what it is told stays a line. */
+const PARTS_MAX = 8;

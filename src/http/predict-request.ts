@@ -2,7 +2,7 @@
 // contracts/api.ts PredictRequest says; a body that has features but breaks a rule is a contract violation and leaves an event.
 import type { FieldError, Problem } from "../../contracts/api.ts";
 import { UtcTime } from "../../contracts/api.ts";
-import { countKeys, hasDuplicateKeys } from "../core/duplicate-keys.ts";
+import { countKeys, duplicateKeyPath, hasDuplicateKeys } from "../core/duplicate-keys.ts";
 import { problem } from "../core/problem.ts";
 import type { ServesModels, ServingModel } from "../ports-serving.ts";
 
@@ -38,9 +38,14 @@ export const parseJson = (text: string): { ok: true; value: unknown } | { ok: fa
   } catch {
     return { ok: false, problem: problem("not-json", "The body must be one JSON document.") };
   }
-  if (hasDuplicateKeys(text, countKeys(value)))
-    return { ok: false, problem: problem("not-json", "An object of the body names a key twice.") };
+  if (hasDuplicateKeys(text, countKeys(value))) return namedTwice(text);
   return { ok: true, value };
+};
+
+const namedTwice = (text: string): { ok: false; problem: Problem } => {
+  const path = duplicateKeyPath(text);
+  const errors = path === null ? [] : [{ path, message: "named twice" }];
+  return { ok: false, problem: problem("not-json", "An object of the body names a key twice.", errors) };
 };
 
 /** Reads `{model?, request_id?, event_time?, features}`. */
@@ -60,8 +65,7 @@ export const readPredict = (text: string, replay: boolean): ReadPredict => {
   }
   const flatKeys = Object.keys(body).length + Object.keys(body["features"]).length;
   // A mismatch is a key named twice, or a nested value; only the second look is exact.
-  if (hasDuplicateKeys(text, flatKeys) && hasDuplicateKeys(text, countKeys(body)))
-    return { ok: false, problem: problem("not-json", "An object of the body names a key twice.") };
+  if (hasDuplicateKeys(text, flatKeys) && hasDuplicateKeys(text, countKeys(body))) return namedTwice(text);
   const model = body["model"];
   if (model !== undefined && typeof model !== "string")
     return {

@@ -149,35 +149,54 @@ describe("a request that breaks the contract", () => {
       "1e999 is not finite",
       '{"features":{"distance":1e999,"hour":6,"weekday":2,"origin":"AAA","destination":"AAB"}}',
       422,
+      "features.distance",
     ],
     [
       "__proto__ is an unknown feature",
       '{"features":{"__proto__":{"hour":6},"distance":5,"weekday":2,"origin":"A","destination":"B"}}',
       422,
+      "features.__proto__",
     ],
     [
       "__proto__ is an unknown field",
       '{"__proto__":{"x":1},"features":{"distance":5,"hour":6,"weekday":2,"origin":"A","destination":"B"}}',
       422,
+      "__proto__",
     ],
-    ["NaN is no JSON", '{"features":{"distance":NaN}}', 400],
+    ["NaN is no JSON", '{"features":{"distance":NaN}}', 400, null],
     [
       "a key given twice",
       '{"features":{"hour":6,"hour":7,"distance":5,"weekday":2,"origin":"A","destination":"B"}}',
       400,
+      "features.hour",
     ],
-    ["the envelope's key given twice", '{"model":"a","model":"flight-delay","features":{"distance":5}}', 400],
-    ["an array", "[1,2]", 422],
-    ["no features", '{"model":"flight-delay"}', 422],
-    ["features of the wrong type", '{"features":[1]}', 422],
-    ["empty", "", 400],
-    ["cut off", '{"features":', 400],
-    ["100,000 deep", `${'{"features":'.repeat(100_000)}1${"}".repeat(100_000)}`, 422],
-  ])("%s", async (_, body, status) => {
+    [
+      "the envelope's key given twice",
+      '{"model":"a","model":"flight-delay","features":{"distance":5}}',
+      400,
+      "model",
+    ],
+    [
+      "a key given twice, once in another spelling",
+      '{"features":{"hour":6,"ho\\u0075r":7,"distance":5,"weekday":2,"origin":"A","destination":"B"}}',
+      400,
+      "features.hour",
+    ],
+    ["an array", "[1,2]", 422, "features"],
+    ["no features", '{"model":"flight-delay"}', 422, "features"],
+    ["features of the wrong type", '{"features":[1]}', 422, "features"],
+    ["a model that is no name", '{"model":7,"features":{}}', 422, "model"],
+    ["empty", "", 400, null],
+    ["cut off", '{"features":', 400, null],
+    ["100,000 deep", `${'{"features":'.repeat(100_000)}1${"}".repeat(100_000)}`, 422, "features.features"],
+  ])("%s", async (_, body, status, path) => {
     const { api } = setUp();
     const response = await post(api, "/api/v1/predict", body);
     expect(response.status).toBe(status);
-    await problemOf(response);
+    const { errors = [] } = await problemOf(response);
+    // What is no JSON has no place to name.
+    if (path === null) expect(errors).toEqual([]);
+    else expect(errors.map((error) => error.path)).toContain(path);
   });
 
   it("is told apart from a strange model, no model, a strange type and too many bytes", async () => {
@@ -230,6 +249,8 @@ describe("no answer without its event", () => {
     const statuses = answers.map((answer) => answer.status);
     expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(8);
     expect(new Set(statuses)).toEqual(new Set([200, 503]));
+    for (const { status, headers } of answers)
+      expect(headers.get("retry-after")).toBe(status === 503 ? "1" : null);
   });
 });
 

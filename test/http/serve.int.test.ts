@@ -74,15 +74,17 @@ describe("hostile input", () => {
   it("wrong types and 100 MB bodies are refused before they are held", async () => {
     expect((await send("{}", { "content-type": "text/plain" })).status).toBe(415);
     const before = process.memoryUsage.rss();
-    const announced = await raw(
-      "POST /api/v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 104857600\r\n\r\n{",
-    );
-    expect(announced).toMatch(/^HTTP\/1\.1 413 /);
-    const chunk = `10000\r\n${"x".repeat(65_536)}\r\n`;
-    const chunked = await raw(
-      `POST /api/v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n${chunk}${chunk}`,
-    );
-    expect(chunked).toMatch(/^HTTP\/1\.1 413 /);
+    for (const route of ["/api/v1/predict", "/api/v1/predict/batch", "/api/v1/labels"]) {
+      const announced = await raw(
+        `POST ${route} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 104857600\r\n\r\n{`,
+      );
+      expect(announced).toMatch(/^HTTP\/1\.1 413 /);
+      const chunk = `10000\r\n${"x".repeat(65_536)}\r\n`;
+      const chunked = await raw(
+        `POST ${route} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n${chunk}${chunk}`,
+      );
+      expect(chunked).toMatch(/^HTTP\/1\.1 413 /);
+    }
     expect(process.memoryUsage.rss() - before).toBeLessThan(100 * 1024 * 1024);
   });
 
