@@ -38,6 +38,13 @@ export interface ReadsTraffic {
   holes(span: Span): Promise<number>;
 }
 
+/** New snapshots of one window, and the histograms they vouch for. */
+export interface RolledWindow {
+  readonly snapshots: readonly Snapshot[];
+  readonly features: readonly FeatureHistogram[];
+  readonly scores: readonly ScoreHistogram[];
+}
+
 export interface KeepsSnapshots {
   latest(by: { model: string; size: string; span: Span }): Promise<readonly Snapshot[]>;
   /** Production's newest snapshots that end within the span and have no drift rows yet; `alone`: no other version answered in the window. */
@@ -67,13 +74,8 @@ export interface KeepsSnapshots {
     size: string;
     span: Span;
   }): Promise<readonly { windowStartMs: number; volume: number }[]>;
-  /** Writes histograms first and the snapshots that vouch for them last. */
-  keep(by: {
-    snapshots: readonly Snapshot[];
-    features: readonly FeatureHistogram[];
-    scores: readonly ScoreHistogram[];
-    featureNames: readonly string[];
-  }): Promise<void>;
+  /** Writes windows of one model and size, each whole: histograms first and the snapshots that vouch for them last. */
+  keep(by: { windows: readonly RolledWindow[]; featureNames: readonly string[] }): Promise<void>;
   /** Writes an encoding's meanings and a version's reference counts once; later calls do nothing. */
   keepReference(bundle: Bundle): Promise<void>;
 }
@@ -147,7 +149,13 @@ export interface KeepsMeasures {
   }): Promise<void>;
   keepPerformance(by: { model: string; size: string; rows: readonly PerformanceRow[] }): Promise<void>;
   drift(by: { model: string; size: string; span: Span }): Promise<readonly DriftResult[]>;
-  performance(by: { model: string; size: string; span: Span }): Promise<readonly PerformanceRow[]>;
+  /** Of one scope; both roles, realised and estimated. */
+  performance(by: {
+    model: string;
+    size: string;
+    span: Span;
+    scope: string;
+  }): Promise<readonly PerformanceRow[]>;
   keepPairs(by: {
     model: string;
     size: string;

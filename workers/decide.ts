@@ -7,9 +7,10 @@ import { decide as decideByPolicy, emptyMemory, inputsOf } from "../src/core/dec
 import { durationMs } from "../src/core/duration.ts";
 import { policyJson } from "../src/core/policy.ts";
 import { isoOf } from "../src/core/time.ts";
-import type { KeepsDecisions, KeepsLedger, Log } from "../src/ports.ts";
+import type { DecisionRecord, KeepsDecisions, KeepsLedger, Log } from "../src/ports.ts";
 import {
   gatherEvidence,
+  isCarriedOut,
   nextWindow,
   type DecisionWindow,
   type EvidenceOptions,
@@ -37,38 +38,25 @@ export const decide = async (
   for (const { model, firstMs } of await ports.traffic.models()) {
     const governance = models[model];
     if (governance === undefined || governance.promoted === null) continue;
-    const window = await dueWindow(ports, options, { model, firstMs, governance, throughMs });
+    const last = await ports.decisions.last(model);
     // A decision that waits to be carried out stands before the next: there may be more afterwards.
-    more ||= window === "waits";
-    if (window === null || window === "waits") continue;
-    await decideWindow(ports, options, window, governance);
+    const waits = last !== null && !isCarriedOut(last, governance);
+    more ||= waits;
+    const window = nextWindow(options.windows, { model, firstMs, last });
+    if (waits || window.endMs > throughMs) continue;
+    await decideWindow(ports, options, window, { governance, last });
     decided += 1;
     more ||= window.endMs + sizeMs <= throughMs;
   }
   return { decided, more };
 };
 
-/** The next window, if it has closed and the decision before it was carried out. */
-const dueWindow = async (
-  ports: DecidePorts,
-  { windows }: EvidenceOptions,
-  by: { model: string; firstMs: number; governance: ModelState; throughMs: number },
-): Promise<DecisionWindow | "waits" | null> => {
-  const last = await ports.decisions.last(by.model);
-  const executed = by.governance.executedThrough;
-  const lastEnd = last === null ? null : Date.parse(last.decision.window_end);
-  if (lastEnd !== null && (executed === null || Date.parse(executed) < lastEnd)) return "waits";
-  const window = await nextWindow(ports, windows, by);
-  return window.endMs > by.throughMs ? null : window;
-};
-
 const decideWindow = async (
   ports: DecidePorts,
   options: EvidenceOptions,
   window: DecisionWindow,
-  governance: ModelState,
+  { governance, last }: { governance: ModelState; last: DecisionRecord | null },
 ): Promise<void> => {
-  const last = await ports.decisions.last(window.model);
   const memory = last?.memory ?? emptyMemory();
   const evidence = await gatherEvidence(ports, options, window, governance);
   const result = decideByPolicy({ evidence, memory, governance, policy: options.policy });

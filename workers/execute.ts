@@ -228,11 +228,9 @@ const shadowBaseline = async (
   by: { model: string; version: string; shadowSince: string; nowMs: number },
 ): Promise<Baseline | null> => {
   const span = { startMs: Date.parse(by.shadowSince), endMs: by.nowMs };
-  const rows = await ports.measures.performance({ model: by.model, size: windows.decide, span });
+  const rows = await ports.measures.performance({ model: by.model, size: windows.decide, span, scope: ALL });
   const own = realisedOf(
-    rows.filter(
-      (r) => r.version === by.version && r.role === "shadow" && r.kind === "realised" && r.scope === ALL,
-    ),
+    rows.filter((r) => r.version === by.version && r.role === "shadow" && r.kind === "realised"),
   );
   if (own === null || own.realised.n < BASELINE_ROWS_MIN) return null;
   const { n, tp, fp, fn, tn, accuracy, brier, roc_auc, ece, threshold } = own.realised;

@@ -107,7 +107,8 @@ const judge = async (
       size,
       span: { startMs: span.startMs - VOLUME_HISTORY_MS, endMs: span.endMs },
     }),
-    newestMatured(ports, model, windows.decide, span.endMs),
+    // Only where an outlook is kept does it matter what was right before.
+    size === windows.decide ? newestMatured(ports, model, size, span.endMs) : [],
   ]);
   const [featuresAt, scoresAt] = [byWindow(features), byWindow(scores)];
   const countedOf = once((bundle: Bundle) => referenceCounts(bundle.encoding, bundle.reference));
@@ -210,11 +211,9 @@ const newestMatured = async (
   beforeMs: number,
 ): Promise<PerformanceRow[]> => {
   const span = { startMs: beforeMs - VOLUME_HISTORY_MS, endMs: beforeMs };
-  const rows = await ports.measures.performance({ model, size, span });
+  const rows = await ports.measures.performance({ model, size, span, scope: ALL });
   return rows
-    .filter(
-      (row) => row.kind === "realised" && row.role === "production" && row.scope === ALL && row.labelled > 0,
-    )
+    .filter((row) => row.kind === "realised" && row.role === "production" && row.labelled > 0)
     .sort((a, b) => b.windowStartMs - a.windowStartMs);
 };
 

@@ -8,7 +8,14 @@ import { windowStart } from "../src/core/time.ts";
 import type { ServiceConfig } from "../contracts/config.ts";
 import type { Snapshot, WindowFlag } from "../contracts/snapshot.ts";
 import type { SegmentKey, Span, WindowContent } from "../contracts/counts.ts";
-import type { KeepsSnapshots, Log, Progress, ReadsRegistry, ReadsTraffic } from "../src/ports.ts";
+import type {
+  KeepsSnapshots,
+  Log,
+  Progress,
+  ReadsRegistry,
+  ReadsTraffic,
+  RolledWindow,
+} from "../src/ports.ts";
 
 export interface RollPorts {
   readonly traffic: ReadsTraffic;
@@ -24,20 +31,21 @@ export const roll = async (
   config: ServiceConfig["windows"],
   throughMs: number,
 ): Promise<void> => {
-  for (const { model, firstMs } of await ports.traffic.models())
-    await rollModel(ports, config, { model, firstMs, throughMs });
+  // Told before anything is looked for: what is recorded meanwhile counts as unseen at the next look.
+  const [look, models] = await Promise.all([ports.traffic.engineNow(), ports.traffic.models()]);
+  for (const { model, firstMs } of models)
+    await rollModel(ports, config, { model, firstMs, throughMs, look });
 };
 
 const rollModel = async (
   ports: RollPorts,
   config: ServiceConfig["windows"],
-  { model, firstMs, throughMs }: { model: string; firstMs: number; throughMs: number },
+  { model, firstMs, throughMs, look }: { model: string; firstMs: number; throughMs: number; look: string },
 ): Promise<void> => {
   const [base, ...longer] = config.sizes;
   if (base === undefined) return;
   const sizeMs = durationMs(base);
   const seen = (await ports.progress.getText(`seen:${model}`)) ?? "1970-01-01 00:00:00.000";
-  const look = await ports.traffic.engineNow();
   const rolledMs = (await ports.progress.get(`rolled:${model}`)) ?? windowStart(firstMs, sizeMs);
   const oldestMs = throughMs - durationMs(config.revise_within);
   const touched = (await ports.traffic.touched({ model, sizeMs, seen, throughMs: rolledMs })).filter(
@@ -105,14 +113,15 @@ const rollSpan = async (
     due.map(async (startMs) => {
       const window = { model, size, startMs, endMs: startMs + sizeMs };
       const content = contents.get(startMs);
-      if (content === undefined) return false;
+      if (content === undefined) return null;
       // Only where the span has a hole at all is it asked which window it lies in.
       const holes = missing > 0 ? await ports.traffic.holes(window) : 0;
       const before = previous.filter((snapshot) => Date.parse(snapshot.window_start) === startMs);
-      return keep(ports, window, content, before, holes > 0 ? ["incomplete"] : []);
+      return changeOf(window, content, before, holes > 0 ? ["incomplete"] : []);
     }),
   );
-  return due.filter((_, at) => changed[at]);
+  await keep(ports, model, changed);
+  return due.filter((_, at) => changed[at] !== null);
 };
 
 /** Sums the base snapshots of every longer window that closed or holds a changed base window. */
@@ -143,32 +152,40 @@ const sumWindows = async (
       ports.snapshots.latest({ model: by.model, size: by.size, span }),
     ]);
     const { content, flags } = sumOf(parts, features, scores);
-    await keep(ports, { model: by.model, size: by.size, ...span }, content, previous, flags);
+    const window = { model: by.model, size: by.size, ...span };
+    await keep(ports, by.model, [changeOf(window, content, previous, flags)]);
   }
 };
 
-const keep = async (
-  ports: RollPorts,
+/** The snapshots of a window whose content is not what was kept before, with their histograms; null where nothing changed. */
+const changeOf = (
   window: { model: string; size: string; startMs: number; endMs: number },
   content: WindowContent,
   previous: readonly Snapshot[],
   flags: readonly WindowFlag[],
-): Promise<boolean> => {
+): RolledWindow | null => {
   const made = snapshotsOf(window, content, { previous, flags });
   const fresh = made.filter(
     (s) => !previous.some((p) => p.version === s.version && p.role === s.role && p.digest === s.digest),
   );
-  if (fresh.length === 0) return false;
+  if (fresh.length === 0) return null;
   const isFresh = (h: { version: string; role: string }) =>
     fresh.some((s) => s.version === h.version && s.role === h.role);
-  const [anyVersion] = fresh;
-  const bundle =
-    anyVersion === undefined ? null : await ports.registry.bundle(window.model, anyVersion.version);
-  await ports.snapshots.keep({
+  return {
     snapshots: fresh,
     features: content.features.filter(isFresh),
     scores: content.scores.filter(isFresh),
-    featureNames: bundle?.encoding.features.map((f) => f.feature) ?? [],
-  });
-  return true;
+  };
+};
+
+const keep = async (
+  ports: RollPorts,
+  model: string,
+  changed: readonly (RolledWindow | null)[],
+): Promise<void> => {
+  const windows = changed.filter((window) => window !== null);
+  const version = windows[0]?.snapshots[0]?.version;
+  if (version === undefined) return;
+  const bundle = await ports.registry.bundle(model, version);
+  await ports.snapshots.keep({ windows, featureNames: bundle.encoding.features.map((f) => f.feature) });
 };

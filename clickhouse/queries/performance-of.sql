@@ -1,5 +1,5 @@
--- performance-of: performance snapshots of one window size in a span, the newest maturity and revision of each.
--- params: model, size String, start, end DateTime64(3)
+-- performance-of: performance snapshots of one window size and scope in a span, the newest maturity and revision of each.
+-- params: model, size, scope String, start, end DateTime64(3)
 -- caller: src/adapters/measure-store.ts
 SELECT
     version,
@@ -37,5 +37,6 @@ WHERE model = {model:String}
   AND window_size = {size:String}
   AND window_start >= {start:DateTime64(3, 'UTC')}
   AND window_start < {end:DateTime64(3, 'UTC')}
-ORDER BY window_start, version, role, kind, scope, matured_at DESC, revision DESC
-LIMIT 1 BY window_start, version, role, kind, scope
+  AND scope = {scope:String}
+ORDER BY window_start, version, role, kind, matured_at DESC, revision DESC
+LIMIT 1 BY window_start, version, role, kind

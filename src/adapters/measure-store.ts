@@ -108,8 +108,8 @@ export const createMeasures = (engine: Engine): KeepsMeasures => ({
     );
   },
 
-  performance: async ({ model, size, span }) =>
-    (await ask(engine, "performance-of", spanOf(model, size, span), StoredPerformance)).map(
+  performance: async ({ model, size, span, scope }) =>
+    (await ask(engine, "performance-of", { ...spanOf(model, size, span), scope }, StoredPerformance)).map(
       (row): PerformanceRow => {
         const { window_start_ms, matured_at_ms, brier_sum, log_loss_sum, valid, ...rest } = row;
         return {

@@ -5,7 +5,7 @@ import { ALL, type Snapshot, WindowFlag } from "../../contracts/snapshot.ts";
 import { sha256Hex } from "../core/canonical.ts";
 import { clickhouseTime, isoOf } from "../core/time.ts";
 import type { FeatureHistogram, ScoreHistogram, Span, WindowContent } from "../../contracts/counts.ts";
-import type { KeepsSnapshots, ReadsTraffic } from "../ports.ts";
+import type { KeepsSnapshots, ReadsTraffic, RolledWindow } from "../ports.ts";
 import { featureCounts } from "./feature-counts.ts";
 import { encodingColumns, referenceFeatures, referenceScores } from "./reference-columns.ts";
 import { ask, RoleRow, SparseRow, type Engine } from "./rows.ts";
@@ -231,29 +231,9 @@ const snapshotsIn = (engine: Engine, kept: Set<string>): KeepsSnapshots => ({
       )
     ).map((row) => ({ windowStartMs: row.window_start_ms, volume: row.volume })),
 
-  keep: async ({ snapshots: wanted, features, scores, featureNames }) => {
-    if (wanted.length === 0) return;
-    const snapshots = await freeRevisions(engine, { snapshots: wanted, features, scores });
-    const token = sha256Hex(snapshots.map((s) => `${s.window_size}/${s.revision}/${s.digest}`).join("\n"));
-    const keyOf = (version: string, role: string) => {
-      const snapshot = snapshots.find((s) => s.version === version && s.role === role);
-      if (snapshot === undefined) throw new Error(`histogram of ${version} ${role} without its snapshot`);
-      const { model, window_size, window_start, revision } = snapshot;
-      return { model, version, role, window_size, window_start: columnTime(window_start), revision };
-    };
-    await Promise.all([
-      engine.insert(
-        "feature_histograms",
-        features.map((f) => featureColumns(keyOf(f.version, f.role), f, featureNames)),
-        { token },
-      ),
-      engine.insert(
-        "score_histograms",
-        scores.map((s) => scoreColumns(keyOf(s.version, s.role), s, null)),
-        { token },
-      ),
-    ]);
-    await engine.insert("snapshots", snapshots.map(snapshotColumns), { token });
+  keep: async ({ windows, featureNames }) => {
+    const free = await freeRevisions(engine, windows);
+    await Promise.all(free.map((window) => keepWindow(engine, window, featureNames)));
   },
 
   keepReference: async (bundle) => {
@@ -274,6 +254,34 @@ const snapshotsIn = (engine: Engine, kept: Set<string>): KeepsSnapshots => ({
     kept.add(`${model}@${version}`);
   },
 });
+
+/** One window, under tokens of its own: however often and beside whichever others it is written, it is there once. */
+const keepWindow = async (
+  engine: Engine,
+  { snapshots, features, scores }: RolledWindow,
+  featureNames: readonly string[],
+): Promise<void> => {
+  const token = sha256Hex(snapshots.map((s) => `${s.window_size}/${s.revision}/${s.digest}`).join("\n"));
+  const keyOf = (version: string, role: string) => {
+    const snapshot = snapshots.find((s) => s.version === version && s.role === role);
+    if (snapshot === undefined) throw new Error(`histogram of ${version} ${role} without its snapshot`);
+    const { model, window_size, window_start, revision } = snapshot;
+    return { model, version, role, window_size, window_start: columnTime(window_start), revision };
+  };
+  await Promise.all([
+    engine.insert(
+      "feature_histograms",
+      features.map((f) => featureColumns(keyOf(f.version, f.role), f, featureNames)),
+      { token },
+    ),
+    engine.insert(
+      "score_histograms",
+      scores.map((s) => scoreColumns(keyOf(s.version, s.role), s, null)),
+      { token },
+    ),
+  ]);
+  await engine.insert("snapshots", snapshots.map(snapshotColumns), { token });
+};
 
 const within = (model: string, size: string, span: Span) => ({
   model,

@@ -177,8 +177,8 @@ const calibration = async (
     { ...by, limit: 1 },
     { model, size: ports.size, nowMs: await ports.now(), filters: {} },
   );
-  const rows = (await ports.measures.performance({ model, size, span })).filter(
-    (row) => row.kind === "realised" && row.scope === scope && row.version === version,
+  const rows = (await ports.measures.performance({ model, size, span, scope })).filter(
+    (row) => row.kind === "realised" && row.version === version,
   );
   const side = (pick: (row: (typeof rows)[number]) => Histogram): Counts =>
     rows.reduce(

@@ -18,7 +18,7 @@ import { isoOf, windowStart } from "../core/time.ts";
 import { compareVersions } from "../core/version.ts";
 import type {
   Bundle,
-  KeepsDecisions,
+  DecisionRecord,
   KeepsMeasures,
   KeepsSnapshots,
   ReadsRegistry,
@@ -29,7 +29,6 @@ export interface EvidencePorts {
   readonly traffic: Pick<ReadsTraffic, "models">;
   readonly snapshots: Pick<KeepsSnapshots, "latest">;
   readonly measures: Pick<KeepsMeasures, "drift" | "performance" | "pairs" | "trust">;
-  readonly decisions: Pick<KeepsDecisions, "last">;
   readonly registry: ReadsRegistry;
 }
 
@@ -49,17 +48,20 @@ export interface DecisionWindow {
 }
 
 /** The window after the last decided one, closed or not. */
-export const nextWindow = async (
-  ports: Pick<EvidencePorts, "decisions">,
+export const nextWindow = (
   windows: ServiceConfig["windows"],
-  by: { readonly model: string; readonly firstMs: number },
-): Promise<DecisionWindow> => {
+  by: { readonly model: string; readonly firstMs: number; readonly last: DecisionRecord | null },
+): DecisionWindow => {
   const sizeMs = durationMs(windows.decide);
-  const last = await ports.decisions.last(by.model);
-  const startMs = last === null ? windowStart(by.firstMs, sizeMs) : Date.parse(last.decision.window_end);
+  const startMs =
+    by.last === null ? windowStart(by.firstMs, sizeMs) : Date.parse(by.last.decision.window_end);
   const endMs = startMs + sizeMs;
   return { model: by.model, startMs, endMs, nowMs: endMs + durationMs(windows.allowed_lateness) };
 };
+
+/** Whether the state a decision leaves is the one that stands: the next must not be made before. */
+export const isCarriedOut = ({ decision }: DecisionRecord, { executedThrough }: ModelState): boolean =>
+  executedThrough !== null && Date.parse(executedThrough) >= Date.parse(decision.window_end);
 
 /** Loads all a decision about a closed window may look at; what cannot be loaded rejects, and the look is tried again. */
 export const gatherEvidence = async (
@@ -192,8 +194,9 @@ const performanceOf = async (
       model,
       size,
       span: { startMs: window.endMs - reachMs, endMs: window.endMs },
+      scope: ALL,
     })
-  ).filter((row) => row.role === "production" && row.scope === ALL && row.maturedAtMs <= window.nowMs);
+  ).filter((row) => row.role === "production" && row.maturedAtMs <= window.nowMs);
   const realised = outsideQuarantine(
     rows.filter((row) => row.kind === "realised"),
     governance.quarantines,

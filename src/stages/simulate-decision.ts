@@ -6,13 +6,17 @@ import { emptyMemory, RULES_VERSION } from "../core/decide.ts";
 import type { ReadyPolicy } from "../core/policy.ts";
 import { ENGINES, readInputs, type StoredInputs } from "../core/replay.ts";
 import { isoOf } from "../core/time.ts";
-import type { DecisionRecord, KeepsLedger } from "../ports.ts";
-import { gatherEvidence, nextWindow, type EvidenceOptions, type EvidencePorts } from "./evidence.ts";
+import type { KeepsDecisions, KeepsLedger } from "../ports.ts";
+import {
+  gatherEvidence,
+  isCarriedOut,
+  nextWindow,
+  type EvidenceOptions,
+  type EvidencePorts,
+} from "./evidence.ts";
 
 export interface SimulationPorts extends EvidencePorts {
-  readonly decisions: EvidencePorts["decisions"] & {
-    byId(id: string): Promise<DecisionRecord | null>;
-  };
+  readonly decisions: Pick<KeepsDecisions, "last" | "byId">;
   readonly ledger: Pick<KeepsLedger, "state">;
   readonly now: () => Promise<number>;
 }
@@ -56,7 +60,8 @@ const next = async (ports: SimulationPorts, options: EvidenceOptions, model: str
       code: "unknown",
       detail: "Nothing is promoted or nothing was recorded under this name.",
     };
-  const window = await nextWindow(ports, options.windows, seen);
+  const last = await ports.decisions.last(model);
+  const window = nextWindow(options.windows, { ...seen, last });
   const nowMs = await ports.now();
   if (nowMs < window.nowMs)
     return {
@@ -64,9 +69,7 @@ const next = async (ports: SimulationPorts, options: EvidenceOptions, model: str
       code: "not-yet",
       detail: `The next window closes at ${isoOf(window.nowMs)}; it is ${isoOf(nowMs)}.`,
     };
-  const last = await ports.decisions.last(model);
-  const executed = governance.executedThrough;
-  if (last !== null && (executed === null || Date.parse(executed) < Date.parse(last.decision.window_end)))
+  if (last !== null && !isCarriedOut(last, governance))
     return { ok: false, code: "not-yet", detail: "The last decision is not carried out yet." };
   const evidence = await gatherEvidence(ports, options, window, governance);
   const memory = last?.memory ?? emptyMemory();

@@ -45,7 +45,7 @@ const sold = (facts: readonly Fact[], afterMs = HOUR) =>
   facts.map(({ request, label, atMs }) => ({ request, label, atMs: atMs + afterMs }));
 const realised = async (role = "production") => {
   const span = { startMs: START, endMs: START + DAY };
-  const rows = await house.stores.measures.performance({ model: MODEL, size: "24h", span });
+  const rows = await house.stores.measures.performance({ model: MODEL, size: "24h", span, scope: "all" });
   return rows.filter((row) => row.kind === "realised" && row.role === role && row.scope === "all");
 };
 
@@ -99,6 +99,7 @@ describe("a window that is revised", () => {
       const rows = await house.stores.measures.performance({
         ...by,
         span: { startMs: START, endMs: START + DAY },
+        scope: "all",
       });
       const [estimate] = rows.filter(({ kind }) => kind === "estimated");
       return {
