@@ -5,7 +5,7 @@ import { CommanderError } from "commander";
 import { createProgram } from "./commands/program.ts";
 
 /** How the system and the engine say that there is no room left. */
-const DISK_FULL = /\b(?:ENOSPC|EDQUOT|NOT_ENOUGH_SPACE)\b/;
+const DISK_FULL = /\b(?:ENOSPC|EDQUOT|NOT_ENOUGH_SPACE|No space left on device)\b/;
 
 try {
   await createProgram().parseAsync();

@@ -12,7 +12,15 @@ import type { Findings } from "../core/findings.ts";
 import { createRowPacker, frozenColumns } from "./dataset-cells.ts";
 import { createDatasetEngine } from "./dataset-engine.ts";
 import { readSource, type DatasetInput, type DatasetOrigin } from "./dataset-source.ts";
-import { isCode, makeDirectory, renameDurably, replaceFile, syncPath, writeNew } from "./durable.ts";
+import {
+  failedWrite,
+  isCode,
+  makeDirectory,
+  renameDurably,
+  replaceFile,
+  syncPath,
+  writeNew,
+} from "./durable.ts";
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const DIGEST = /^[0-9a-f]{64}$/;
@@ -73,7 +81,9 @@ export const createDatasets = (options: { home: string; engineUrl: string }) => 
           const known = await readManifest(target);
           if (known !== null) return { manifest: known, existed: true };
           const file = join(folder, "data.parquet");
-          const written = await engine.writeParquet(staging, columns, file);
+          const written = await engine
+            .writeParquet(staging, columns, file)
+            .catch((cause: unknown) => failedWrite(file, cause));
           if (written !== rows)
             throw new Fault("transient", `${rows} rows were staged but the file has ${written}`);
           await syncPath(file);

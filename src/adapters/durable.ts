@@ -1,7 +1,8 @@
 // Plumbing: writing to disk so that a crash leaves the old state or the new one, never something between: every byte is
 // fsynced before a rename makes it visible, and the rename is fsynced before anybody is told. Never writes in place.
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { mkdir, open, rename, rm, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { Fault } from "../core/fault.ts";
 
 /** Writes a new file and its bytes to disk; fails if it exists. */
 export const writeNew = async (path: string, content: Uint8Array | string, mode = 0o644): Promise<void> => {
@@ -60,3 +61,13 @@ export const replaceFile = async (path: string, content: string, unique: string)
 /** Says whether an error carries a system code such as ENOENT. */
 export const isCode = (error: unknown, code: string): boolean =>
   error instanceof Error && "code" in error && error.code === code;
+
+/** Less room than this is none: what was being written needed more. */
+const ROOM_MIN = 1 << 20;
+
+/** Throws the cause of a failed write, said for what it is where the disk is full: an engine may only say that a file is torn. */
+export const failedWrite = async (file: string, cause: unknown): Promise<never> => {
+  const { bavail, bsize } = await statfs(dirname(file));
+  if (bavail * bsize >= ROOM_MIN) throw cause;
+  throw new Fault("transient", `ENOSPC: no space left on device, write ${file}`);
+};

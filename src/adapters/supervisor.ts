@@ -45,6 +45,8 @@ export const supervise = async (spec: ChildSpec, told: (message: string) => void
   mkdirSync(spec.logDir, { recursive: true });
   const logFile = path.join(spec.logDir, `${spec.name}.log`);
   const log = createWriteStream(logFile, { flags: "a" });
+  // A log that cannot be written, on a full disk for one, is told and costs the log, not the child.
+  log.once("error", (cause) => told(`${logFile} is not written any more: ${cause.message}`));
   let args = spec.args;
   let child: ChildProcess | null = null;
   let said: Record<string, unknown> = {};
@@ -75,7 +77,9 @@ export const supervise = async (spec: ChildSpec, told: (message: string) => void
       started.once("error", (cause) => reject(new Error(`${spec.name} cannot be started: ${cause.message}`)));
       started.once("exit", (code, signal) =>
         reject(
-          new Error(`${spec.name} ended with ${code ?? signal}: ${words.join("\n") || `see ${logFile}`}`),
+          new Error(
+            `${spec.name} ended with ${code ?? signal}: ${words.at(-1) ?? "no word"} (see ${logFile})`,
+          ),
         ),
       );
     });
@@ -88,11 +92,14 @@ export const supervise = async (spec: ChildSpec, told: (message: string) => void
         resolve();
       });
     });
-    const isReady = spec.ready === "line" ? lined : answered(spec.ready);
-    await Promise.race([isReady, failed, overdue(spec, logFile)]).catch(async (cause: unknown) => {
-      killGroup(started);
-      throw cause;
-    });
+    const asking = new AbortController();
+    const isReady = spec.ready === "line" ? lined : answered(spec.ready, asking.signal);
+    await Promise.race([isReady, failed, overdue(spec, logFile)])
+      .catch((cause: unknown) => {
+        killGroup(started);
+        throw cause;
+      })
+      .finally(() => asking.abort());
     started.once("exit", (code, signal) => {
       if (stopping) return;
       delayMs =
@@ -147,8 +154,10 @@ const readyLine = (line: string): Record<string, unknown> | null => {
   }
 };
 
-const answered = async (ask: () => Promise<boolean>): Promise<void> => {
-  while (!(await ask().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 50));
+/** Asks until it is answered or nobody waits for that any more. */
+const answered = async (ask: () => Promise<boolean>, signal: AbortSignal): Promise<void> => {
+  while (!signal.aborted && !(await ask().catch(() => false)))
+    await new Promise((resolve) => setTimeout(resolve, 50));
 };
 
 const overdue = (spec: ChildSpec, logFile: string): Promise<never> =>

@@ -9,7 +9,7 @@ import type { FeatureContract } from "../../contracts/feature-contract.ts";
 import type { Column } from "../core/encode.ts";
 import { frozenColumns, type FrozenColumn } from "./dataset-cells.ts";
 import { createDatasetEngine } from "./dataset-engine.ts";
-import { makeDirectory } from "./durable.ts";
+import { failedWrite, makeDirectory } from "./durable.ts";
 import { openExternal } from "./external-model.ts";
 import { createRowBinary } from "./row-binary.ts";
 import { runTrainer } from "./trainer-process.ts";
@@ -87,7 +87,9 @@ const writeLesson = async (url: string, lesson: Rows, folder: string, file: stri
   } finally {
     await staged.close();
   }
-  await createDatasetEngine(url).writeParquet(staging, columns, file, "left out");
+  await createDatasetEngine(url)
+    .writeParquet(staging, columns, file, "left out")
+    .catch((cause: unknown) => failedWrite(file, cause));
   await rm(staging);
 };
 
