@@ -9,7 +9,8 @@ import { loadConfig } from "../adapters/config.ts";
 import { makeDirectory } from "../adapters/durable.ts";
 import { openRegistry } from "../adapters/registry-open.ts";
 import type { Registry } from "../adapters/registry.ts";
-import { parseContract, type ContractError } from "../core/contract.ts";
+import { parseContract } from "../core/contract.ts";
+import type { PlacedError } from "../core/yaml-document.ts";
 
 /** Where state lives: FLYBALL_HOME, or .flyball beside the caller. */
 export const homeOf = (): string => resolve(process.env["FLYBALL_HOME"] ?? ".flyball");
@@ -58,7 +59,7 @@ export const contractFile = async (reference: string): Promise<string> => {
 };
 
 /** Mistakes as compilers print them, one a line. */
-export const mistakes = (file: string, errors: readonly ContractError[]): string =>
+export const mistakes = (file: string, errors: readonly PlacedError[]): string =>
   errors
     .map(
       ({ line, column, key, message }) =>

@@ -44,6 +44,7 @@ export const readYaml = (text: string): YamlDocument => {
   };
 };
 
+/** Aliases hide what a line says and can grow without bound; a `__proto__` key is never a name. */
 const trickyNodes = (document: Document): { offset: number; message: string }[] => {
   const found: { offset: number; message: string }[] = [];
   const note = (node: unknown, message: string) =>
