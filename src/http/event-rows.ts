@@ -1,6 +1,6 @@
 // Stage room: event rows of versions. Remembers one compiled row writer a version and role, and knows how a row's id is made.
 import type { EventStatus, Role } from "../../contracts/event.ts";
-import type { PredictionRowWriter } from "../core/event-row.ts";
+import type { PredictionRow, PredictionRowWriter } from "../core/event-row.ts";
 import { createTimeWriter, predictionRowWriter } from "../core/event-row.ts";
 import { UUID_BYTES, writeUuid } from "../core/uuid-text.ts";
 import type { ServingModel } from "../ports-serving.ts";
@@ -33,6 +33,9 @@ export interface EventRows {
 
 export const isProbability = (value: number | undefined): value is number =>
   value !== undefined && value >= 0 && value <= 1;
+
+/** A row whose fields are filled in anew for each that is written. */
+type Filled = { -readonly [Field in keyof PredictionRow]: PredictionRow[Field] };
 
 const NO_CODES = new Uint8Array(0);
 
@@ -97,23 +100,22 @@ export const createEventRows = (producer: string): EventRows => {
       write: (out, start, firstSeq, ingestedAt) => {
         const writer = writerOf(by, role);
         const { width, codes, requestIds } = batch;
+        // One object for all rows: one a row would be most of what a body leaves on the heap.
+        const row: Filled = {
+          ...{ eventTime: "", requestIds, requestAt: 0, status: "ok", probability: null, latencyUs },
+          ...{ codes, from: 0, to: 0, seq: firstSeq, ingestedAt },
+        };
         let at = start;
         for (let index = 0; index < batch.n; index++) {
           const score = scores[index];
           const ok = isProbability(score);
-          const row = {
-            eventTime: time(batch.eventMs[index] ?? 0),
-            requestIds,
-            requestAt: index * UUID_BYTES,
-            status: ok ? ("ok" as const) : ("error" as const),
-            probability: ok ? score : null,
-            latencyUs,
-            codes,
-            from: index * width,
-            to: (index + 1) * width,
-            seq: firstSeq + index,
-            ingestedAt,
-          };
+          row.eventTime = time(batch.eventMs[index] ?? 0);
+          row.requestAt = index * UUID_BYTES;
+          row.status = ok ? "ok" : "error";
+          row.probability = ok ? score : null;
+          row.from = index * width;
+          row.to = row.from + width;
+          row.seq = firstSeq + index;
           at = writer.write(row, out, at);
         }
         return at;

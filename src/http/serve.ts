@@ -46,7 +46,8 @@ export const serve = async (api: Api, options: ServeOptions): Promise<Serving> =
     );
 
   const fast = predictDoor(api);
-  const rest = getRequestListener(api.hono.fetch, { overrideGlobalObjects: false });
+  // Its own Response takes the place of the global one: the standard one copies a body of bytes and sends it through a stream.
+  const rest = getRequestListener(api.hono.fetch);
   const server = createServer(
     {
       requestTimeout: requestTimeoutMs,
