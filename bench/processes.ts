@@ -39,8 +39,12 @@ const start = (core: Core, module: string, call: string, flags: readonly string[
 
 const message = <T>(child: ChildProcess, word: z.ZodType<T>): Promise<T> =>
   new Promise((resolve, reject) => {
-    child.once("message", (content) => resolve(word.parse(content)));
-    child.once("exit", (code) => reject(new Error(`a bench process ended with ${code}`)));
+    const ended = (code: number | null): void => reject(new Error(`a bench process ended with ${code}`));
+    child.once("exit", ended);
+    child.once("message", (content) => {
+      child.off("exit", ended);
+      resolve(word.parse(content));
+    });
   });
 
 export interface Server {

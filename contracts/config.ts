@@ -62,6 +62,12 @@ export const ServiceConfig = z.strictObject({
   streams: z
     .strictObject({
       partitions: z.int().min(1).max(256).default(4),
+      /** Some nodes of a Redis Cluster that holds the streams, each `host:port`; null: they lie in `redis.url` with ledger and jobs. */
+      cluster: z
+        .array(z.string().regex(/^[\w.-]+:\d{1,5}$/, "a node as host:port"))
+        .min(1)
+        .nullable()
+        .default(null),
       producer_timeout: Duration.default("30s"),
       replay_slack: Duration.default("1h"),
     })

@@ -40,7 +40,7 @@ export const runServer = async (
     bytesMax: service.api.spool_bytes_max,
   });
   const publisher = await createPublisher({
-    redis: { url: stores.redisUrl },
+    redis: stores.streamsAt,
     producer: `${by.slot}-${by.bootMs}`,
     partition: by.slot % service.streams.partitions,
     partitions: service.streams.partitions,

@@ -17,7 +17,7 @@ import { createOutcomes } from "./adapters/outcome-store.ts";
 import { createQueues } from "./adapters/queues.ts";
 import { createReadStore } from "./adapters/read-store.ts";
 import { createReportStore } from "./adapters/report-store.ts";
-import { connectRedis, type RedisClient } from "./adapters/redis.ts";
+import { connectRedis, type RedisClient, type RedisWhere } from "./adapters/redis.ts";
 import type { Registry } from "./adapters/registry.ts";
 import { openRegistry } from "./adapters/registry-open.ts";
 import { createRegistryReader } from "./adapters/registry-reader.ts";
@@ -43,6 +43,8 @@ export interface Stores {
   readonly config: Config;
   readonly redis: RedisClient;
   readonly redisUrl: string;
+  /** Where the streams lie. */
+  readonly streamsAt: RedisWhere;
   readonly clickhouse: Clickhouse;
   readonly ledger: Ledger;
   readonly loop: LoopState;
@@ -73,6 +75,7 @@ export const wireStores = (config: Config, name: string): Stores => {
     config,
     redis,
     redisUrl,
+    streamsAt: streamsAt(config, redisUrl),
     clickhouse,
     ledger: createLedger({ redis, clickhouse: engine }),
     loop,
@@ -158,6 +161,18 @@ export const neighbours = (config: Config): { redisUrl: string; clickhouseUrl: s
       `${redis.url === null ? "redis.url" : "clickhouse.url"} is not set and no stack runs in ${config.home}: start one with \`flyball up\`, or set it in config/service.yaml`,
     );
   return { redisUrl: redis.url, clickhouseUrl: clickhouse.url };
+};
+
+/** The Redis, or the nodes of the cluster, that the configuration gives the streams. */
+export const streamsAt = ({ service }: Pick<Config, "service">, redisUrl: string): RedisWhere => {
+  const nodes = service.streams.cluster;
+  if (nodes === null) return { url: redisUrl };
+  return {
+    cluster: nodes.map((node) => {
+      const [host = "", port] = node.split(":");
+      return { host, port: Number(port) };
+    }),
+  };
 };
 
 /** The policy of the deployment; every mistake with its line. */

@@ -51,7 +51,7 @@ export const runWorkers = async (config: Config, env: NodeJS.ProcessEnv): Promis
   await stores.ledger.recover({ at: new Date(await stores.now()).toISOString(), actor: "workers" });
   const queues = createQueues(stores.redisUrl);
   const { partitions } = config.service.streams;
-  const progress = createStreamProgress({ redis: { url: stores.redisUrl }, partitions });
+  const progress = createStreamProgress({ redis: stores.streamsAt, partitions });
   const alerting = openAlerting(stores, env);
   const metrics = openMetrics(stores, progress);
   const shown = await showMetrics(stores, metrics, env);
@@ -198,7 +198,7 @@ const startRecorders = async (stores: Stores, by: Around & { signal: AbortSignal
   const recorders = KINDS.flatMap((kind) =>
     Array.from({ length: service.streams.partitions }, (_, partition) => {
       const stream = createStreamReader({
-        redis: { url: stores.redisUrl },
+        redis: stores.streamsAt,
         kind,
         partition,
         consumer: `recorder-${env["FLYBALL_SLOT"] ?? "0"}`,

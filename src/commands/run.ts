@@ -158,7 +158,7 @@ const watermarkOf = async (stores: Stores): Promise<number | null> => {
   const { deploymentWatermark } = await import("../core/watermark.ts");
   const { durationMs } = await import("../core/duration.ts");
   const { clock, streams } = stores.config.service;
-  const progress = createStreamProgress({ redis: { url: stores.redisUrl }, partitions: streams.partitions });
+  const progress = createStreamProgress({ redis: stores.streamsAt, partitions: streams.partitions });
   try {
     const policy =
       clock === "replay"
