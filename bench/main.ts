@@ -16,6 +16,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   null: () => import("./null.ts"),
   streams: () => import("./streams.ts"),
   windows: () => import("./windows.ts"),
+  compare: () => import("./compare.ts"),
   decisions: () => import("./decisions.ts"),
   dashboard: () => import("./dashboard.ts"),
 };

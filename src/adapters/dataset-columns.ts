@@ -110,7 +110,7 @@ const spanOf = async (
   rows: number,
 ): Promise<{ from: string | null; to: string | null } | null> => {
   if (event_time === null) return { from: null, to: null };
-  const seconds = doubles(await engine.sorted(parquet(file), event_time));
+  const seconds = await engine.sorted(parquet(file), event_time, rows);
   const [first, last] = [seconds[0], seconds.at(-1)];
   if (seconds.length !== rows || first === undefined || last === undefined) return null;
   return { from: isoOf(Math.floor(first * 1000)), to: isoOf(Math.floor(last * 1000)) };
@@ -141,7 +141,7 @@ const numbers = async (
   feature: string,
   rows: number,
 ): Promise<ComparedColumn> => {
-  const sorted = doubles(await engine.sorted(parquet(file), feature));
+  const sorted = await engine.sorted(parquet(file), feature, rows);
   return { kind: "numbers", sorted, missing: rows - sorted.length };
 };
 
@@ -168,15 +168,11 @@ const isWithin = (column: ComparedColumn, spec: FeatureSpec): boolean => {
     return [...column.counts.keys()].every((name) => ruleOf(name) === null);
   }
   const ruleOf = numberRule(spec);
-  const { sorted } = column;
-  for (let at = 0; at < sorted.length; at++)
-    if (sorted[at] !== sorted[at - 1] && ruleOf(sorted[at] ?? NaN) !== null) return false;
+  let before = NaN;
+  for (let at = 0; at < column.sorted.length; at++) {
+    const value = column.sorted[at] ?? NaN;
+    if (value !== before && ruleOf(value) !== null) return false;
+    before = value;
+  }
   return true;
-};
-
-/** Copies bytes so that they are aligned; the platform is little-endian like the format. */
-const doubles = (bytes: Buffer): Float64Array => {
-  const values = new Float64Array(bytes.length / 8);
-  new Uint8Array(values.buffer).set(bytes);
-  return values;
 };
