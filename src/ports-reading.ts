@@ -46,8 +46,9 @@ export interface ReadsForPeople {
   ): Promise<readonly Placed<DecisionItem>[]>;
   alerts(by: Paging & { readonly model: string }): Promise<readonly Placed<AlertItem>[]>;
   labels(by: { readonly model: string; readonly span: Span }): Promise<readonly LabelDay[]>;
-  /** Volume, trust and breaches of every model by window. */
+  /** Volume, trust and breaches by window, of one model or (null) of every one. */
   trends(by: {
+    readonly model: string | null;
     readonly size: string;
     readonly span: Span;
   }): Promise<readonly (TrendPoint & { readonly model: string })[]>;

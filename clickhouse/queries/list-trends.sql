@@ -1,5 +1,5 @@
 -- list-trends: volume, invalid rows, trust and breached features of every model by window, oldest first.
--- params: size String, start, end DateTime64(3)
+-- params: model String ('' = any), size String, start, end DateTime64(3)
 -- caller: src/adapters/read-store.ts
 SELECT
     s.model AS model,
@@ -15,7 +15,8 @@ FROM
     (
         SELECT model, window_start, version, volume, invalid
         FROM snapshots
-        WHERE window_size = {size:String}
+        WHERE ({model:String} = '' OR model = {model:String})
+          AND window_size = {size:String}
           AND role = 'production'
           AND window_start >= {start:DateTime64(3, 'UTC')}
           AND window_start < {end:DateTime64(3, 'UTC')}
@@ -28,7 +29,8 @@ LEFT JOIN
 (
     SELECT model, toUnixTimestamp64Milli(window_start) AS start_ms, trust
     FROM trust_scores
-    WHERE window_size = {size:String}
+    WHERE ({model:String} = '' OR model = {model:String})
+      AND window_size = {size:String}
       AND window_start >= {start:DateTime64(3, 'UTC')}
       AND window_start < {end:DateTime64(3, 'UTC')}
     ORDER BY model, window_start, version DESC, revision DESC
@@ -44,7 +46,8 @@ LEFT JOIN
     (
         SELECT model, toUnixTimestamp64Milli(window_start) AS start_ms, feature, status
         FROM drift
-        WHERE window_size = {size:String}
+        WHERE ({model:String} = '' OR model = {model:String})
+          AND window_size = {size:String}
           AND window_start >= {start:DateTime64(3, 'UTC')}
           AND window_start < {end:DateTime64(3, 'UTC')}
           AND subject = 'feature'

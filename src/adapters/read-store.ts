@@ -188,12 +188,12 @@ export const createReadStore = (engine: Engine): ReadsForPeople => ({
       LabelDay,
     ),
 
-  trends: async ({ size, span }) =>
+  trends: async ({ model, size, span }) =>
     (
       await ask(
         engine,
         "list-trends",
-        { size, start: clickhouseTime(span.startMs), end: clickhouseTime(span.endMs) },
+        { model: model ?? "", size, start: clickhouseTime(span.startMs), end: clickhouseTime(span.endMs) },
         TrendRow,
       )
     ).map(({ window_start_ms, ...row }) => ({ ...row, window_start: isoOf(window_start_ms) })),

@@ -41,7 +41,7 @@ export const modelRoutes = (ports: ModelsPorts): Hono => {
   app.get("/api/v1/models", async () => answer(await overview(ports)));
   app.get("/api/v1/models/:model", async (c) => {
     const { model } = c.req.param();
-    const { items, ...head } = await overview(ports);
+    const { items, ...head } = await overview(ports, model);
     const item = items.find((one) => one.model === model);
     if (item === undefined) return refuseWith("unknown-model", `${model.slice(0, 80)} is not in the ledger.`);
     return answer({ ...head, ...item, governance: snakeCased(modelOf(await ports.ledger.state(), model)) });
@@ -66,13 +66,14 @@ export const modelRoutes = (ports: ModelsPorts): Hono => {
   return app;
 };
 
-const overview = async (ports: ModelsPorts): Promise<ModelsAnswer> => {
+/** All models, or one of them: the months of the others are not read then. */
+const overview = async (ports: ModelsPorts, only: string | null = null): Promise<ModelsAnswer> => {
   const nowMs = await ports.now();
   const span = { startMs: Math.max(0, nowMs - TREND_DAYS * DAY_MS), endMs: nowMs + DAY_MS };
   const [state, sealed, trends, last] = await Promise.all([
     ports.ledger.state(),
     ports.ledger.sealed(),
-    ports.lists.trends({ size: ports.size, span }),
+    ports.lists.trends({ model: only, size: ports.size, span }),
     ports.lists.lastDecisions(),
   ]);
   return {
@@ -82,6 +83,7 @@ const overview = async (ports: ModelsPorts): Promise<ModelsAnswer> => {
     seq: state.seq,
     sealed: sealed.seq,
     items: Object.values(state.models)
+      .filter(({ model }) => only === null || model === only)
       .sort((a, b) => (a.model < b.model ? -1 : 1))
       .map((model) =>
         modelItem(

@@ -44,7 +44,7 @@ export const makeReport = async (
     since(span, (paging) => lists.decisions({ model, action: "", ...paging })),
     since(span, (paging) => lists.alerts({ model, ...paging })),
     allOf((paging) => lists.snapshots({ ...slice(twice, { role: "production" }), ...paging })),
-    lists.trends({ size, span: context }),
+    lists.trends({ model, size, span: context }),
     lists.heat({ model, size, span: context }),
     allOf((paging) => lists.performance({ ...slice(context, { scope: "all" }), ...paging })),
   ]);
@@ -56,7 +56,7 @@ export const makeReport = async (
     decisions: decisions.filter((one) => Date.parse(one.window_end) > span.startMs),
     alerts: alerts.filter(({ at }) => Date.parse(at) >= span.startMs),
     snapshots,
-    trend: trend.filter((point) => point.model === model).map(({ model: _, ...point }) => point),
+    trend: trend.map(({ model: _, ...point }) => point),
     drift,
     performance,
   });

@@ -1,5 +1,5 @@
 // Migrations and the client adapter against the embedded engine.
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -7,6 +7,7 @@ import { createClickhouse } from "../../src/adapters/clickhouse.ts";
 import type { Clickhouse } from "../../src/adapters/clickhouse.ts";
 import { startClickhouse } from "../../src/adapters/clickhouse-child.ts";
 import type { ClickhouseChild } from "../../src/adapters/clickhouse-child.ts";
+import { projectRoot } from "../../src/adapters/config.ts";
 import { migrate } from "../../src/adapters/migrations.ts";
 
 const NOW = new Date("2026-01-02T03:04:05.678Z");
@@ -89,6 +90,60 @@ describe("migrating", () => {
       `${create} ALTER TABLE flyball.one ADD COLUMN IF NOT EXISTS b UInt8;`,
     );
     expect((await run()).applied).toEqual(["0002_half.sql"]);
+  });
+});
+
+describe("the schema of this version", () => {
+  const house = (part: string) => join(projectRoot(), "clickhouse", part);
+  const sqlOf = async (name: string): Promise<string> =>
+    (await readFile(house(`queries/${name}.sql`), "utf8")).replaceAll("{size:String}", "'24h'");
+
+  it("answers what every look asks without reading all that was ever kept, old rows included", async () => {
+    // A deployment of the version before, with rows, comes to this one.
+    const before = join(dir, "before");
+    await cp(house("migrations"), before, { recursive: true });
+    await rm(join(before, "0006_what_every_look_asks.sql"));
+    await migrate(client, before, NOW);
+    const rows = (from: number): string =>
+      `INSERT INTO predictions (event_time, model, version, role, status, producer, producer_seq)
+       SELECT toDateTime64(${from}, 3, 'UTC') + number * 60, if(number % 3 = 0, 'a', 'b'), '1.0.0', 'production', 'ok', 'p', number FROM numbers(50000)`;
+    const drift = `INSERT INTO drift (model, version, window_size, window_start, revision, subject, feature, statistic, status)
+       SELECT 'a', '1.0.0', '24h', toDateTime64('2001-01-01 00:00:00', 3, 'UTC') + toIntervalDay(intDiv(number, 100)), 1, 'feature', toString(number % 100), 'ks_d',
+         if(number % 7 = 0, 'breach', 'steady') FROM numbers(40000)`;
+    await client.command(rows(980_000_000));
+    await client.command(drift);
+    expect((await migrate(client, house("migrations"), NOW)).applied).toEqual([
+      "0006_what_every_look_asks.sql",
+    ]);
+    await client.command(rows(970_000_000));
+
+    const health = await sqlOf("metrics-health");
+    const newest = /IN \((SELECT model, max\(window_start\) .*?)\)\n/.exec(health)?.[1] ?? "";
+    for (const [name, sql, projection] of [
+      ["roll-models", `SELECT * FROM (${await sqlOf("roll-models")})`, "first_event"],
+      ["the newest window of metrics-health", newest, "newest_window"],
+    ] as const) {
+      // Old parts get theirs in the background.
+      await expect
+        .poll(
+          async () =>
+            (await client.ask<{ explain: string }>(`EXPLAIN ${sql}`))
+              .map(({ explain }) => explain)
+              .join("\n"),
+          { timeout: 20_000, message: name },
+        )
+        .toContain(`(${projection})`);
+      expect(await client.ask(sql), name).toEqual(
+        await client.ask(`${sql} SETTINGS optimize_use_projections = 0`),
+      );
+    }
+    expect(await client.ask(`SELECT * FROM (${health})`)).toEqual(
+      await client.ask(`SELECT * FROM (${health}) SETTINGS optimize_use_projections = 0`),
+    );
+    const [first] = await client.ask<{ first_ms: number | string }>(
+      "SELECT toUnixTimestamp64Milli(min(event_time)) AS first_ms FROM predictions",
+    );
+    expect(Number(first?.first_ms)).toBe(970_000_000_000);
   });
 });
 

@@ -17,9 +17,11 @@ interface Place {
 /** The page. */
 export const Drift = ({ model, now }: { model: string; now: string | null }) => {
   const [days, setDays] = useState<(typeof SPANS)[number]>("30");
+  const path = `models/${encodeURIComponent(model)}/drift/map`;
   const fromMs = Date.parse(now ?? "") - Number(days) * 86_400_000;
-  const path = `models/${encodeURIComponent(model)}/drift/map?from=${new Date(Math.max(0, fromMs || 0)).toISOString()}`;
-  const map = useRead<DriftMap>(now === null ? null : path);
+  // What is looked at first is what the api shows by itself: that needs not wait to hear what day it is.
+  const from = days === SPANS[0] ? "" : `?from=${new Date(Math.max(0, fromMs || 0)).toISOString()}`;
+  const map = useRead<DriftMap>(now === null && from !== "" ? null : `${path}${from}`);
   const [picked, pick] = useState<Place | null>(null);
   return (
     <>
