@@ -180,4 +180,57 @@ describe("notify", () => {
     const [row] = await house.stack.sql("SELECT delivered FROM alerts LIMIT 1");
     expect(row?.["delivered"]).toEqual({ test: "delivered" });
   });
+
+  it("a crash between a delivery and its note repeats that one delivery under the same id, and no other", async () => {
+    await alarmed();
+    let isDead = false;
+    const progress: NotifyPorts["progress"] = {
+      ...house.ports.progress,
+      // The first note after something was sent is never written.
+      setText: (name, text) => {
+        if (sent.length === 0 || isDead) return house.ports.progress.setText(name, text);
+        isDead = true;
+        return Promise.reject(new Error("killed"));
+      },
+    };
+    await expect(notify(ports({ progress }))).rejects.toThrow("killed");
+    const lastWords = sent.map(({ id }) => id);
+    expect(lastWords).toHaveLength(1);
+    const { ended, pending } = await notify(ports({ progress }));
+    const ids = new Set(sent.map(({ id }) => id));
+    // Never lost: each is kept. Twice only what the dead had sent, by the id that tells a receiver so.
+    expect([ended, pending, await house.count("alerts")]).toEqual([ids.size, 0, ids.size]);
+    expect(sent.map(({ id }) => id).filter((id) => id === lastWords[0])).toHaveLength(2);
+    expect(sent).toHaveLength(ids.size + 1);
+    expect(sent.findLast(({ id }) => id === lastWords[0])).toEqual(sent[0]);
+  });
+
+  it("a channel that was ill is tried again without telling the others twice", async () => {
+    await alarmed();
+    let nowMs = Date.now();
+    let ill = true;
+    const heard: string[] = [];
+    const two: Partial<NotifyPorts> = {
+      wallNow: () => nowMs,
+      config: AlertsConfig.parse({
+        channels: { well: { type: "log" }, ill: { type: "log" } },
+        rules: [{ channels: ["well", "ill"] }],
+      }),
+      channels: new Map([
+        ["well", (alert: Alert) => Promise.resolve(void sent.push(alert))],
+        [
+          "ill",
+          ({ id }: Alert) => (ill ? Promise.reject(new Error("503")) : Promise.resolve(void heard.push(id))),
+        ],
+      ]),
+    };
+    const first = await notify(ports(two));
+    expect([first.ended, first.pending, heard.length]).toEqual([0, sent.length, 0]);
+    ill = false;
+    nowMs += 3_600_000;
+    const second = await notify(ports(two));
+    expect([second.ended, second.pending]).toEqual([sent.length, 0]);
+    expect(heard.toSorted()).toEqual(sent.map(({ id }) => id).toSorted());
+    expect(await house.count("alerts")).toBe(sent.length);
+  });
 });
