@@ -49,7 +49,7 @@ export const reportHtml = (report: CompareReport): string => {
 <h1>${escaped(headline(report))}</h1><p class="lede">${escaped(lede(report))}</p></header>
 <section class="sides" aria-label="Datasets">${side("Reference", "ref", reference)}${side("Current", "cur", current)}${counts(report)}</section>
 <section aria-labelledby="ranking"><h2 id="ranking">Features, worst first</h2>${ranking(report.features)}</section>
-<section aria-label="Each feature">${report.features.map(card).join("\n")}</section>
+<section class="cards" aria-label="Each feature">${report.features.map(card).join("\n")}</section>
 ${others(report.others)}
 ${notes(report)}
 </main></body></html>

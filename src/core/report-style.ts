@@ -35,7 +35,8 @@ tbody th code{margin-left:.4em}
 .reach .fill{fill:var(--mute)}.reach .breach{fill:var(--cur)}.reach .watch{fill:var(--warn)}.reach .steady{fill:var(--ok)}
 .chip{display:inline-block;white-space:nowrap;font-size:.82rem;font-weight:600;padding:.1rem .6rem;border-radius:99px;background:var(--muteb);color:var(--mute)}
 .chip.breach,.chip.broken{background:var(--badb);color:var(--bad)}.chip.watch{background:var(--warnb);color:var(--warn)}.chip.steady{background:var(--okb);color:var(--ok)}
-.card{margin:0 0 1rem;break-inside:avoid}
+.cards{display:grid;grid-template-columns:1fr 1fr;gap:1rem}.cards>*{min-width:0}.cards>.breach,.cards>.watch{grid-column:1/-1}
+.card{margin:0 0 1rem;break-inside:avoid}.cards>.card{margin:0}
 .head{display:flex;flex-wrap:wrap;align-items:baseline;gap:.3rem .8rem}
 .head .chip{margin-left:auto}
 .kind{color:var(--soft);font-size:.88rem}
@@ -49,8 +50,8 @@ figcaption .cur{margin-left:1.1rem}
 .cur-fill{fill:var(--curf)}.cur-line{fill:none;stroke:var(--cur);stroke-width:2;stroke-linejoin:round}
 .cur-bar{fill:var(--cur);fill-opacity:.85}
 details{margin-top:.7rem;font-size:.92rem}summary{cursor:pointer;color:var(--soft)}
-details table{margin-top:.4rem;font-size:.86rem}
+details{overflow-x:auto}details table{margin-top:.4rem;font-size:.86rem}
 footer{margin-top:3rem;color:var(--soft);font-size:.88rem;border-top:1px solid var(--line);padding-top:1rem;max-width:50rem}
-@media (max-width:46rem){.ranking thead th:nth-child(3),.ranking td:nth-child(3){display:none}details{overflow-x:auto}h1{font-size:1.8rem}main{padding:1.5rem 1rem}}
+@media (max-width:46rem){.ranking thead th:nth-child(3),.ranking td:nth-child(3){display:none}h1{font-size:1.8rem}.cards{grid-template-columns:1fr}main{padding:1.5rem 1rem}}
 @media print{:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--ref:#777;--reff:#ddd;--cur:#c2410c;--curf:#c2410c1c;--muteb:#eee}body{font-size:11px}main{max-width:none;padding:0}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}a{text-decoration:none}.card{border-color:#bbb}}
 `;

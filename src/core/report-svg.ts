@@ -3,9 +3,9 @@
 import type { Bars } from "./report-bars.ts";
 
 const WIDTH = 560;
-const HEIGHT = 150;
-const BASE = 122;
-const TOP = 8;
+const HEIGHT = 160;
+const BASE = 132;
+const TOP = 18;
 
 /** Escapes text for HTML and SVG. */
 export const escaped = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
@@ -26,7 +26,7 @@ export const overlaySvg = ({ shape, bars }: Bars, title: string): string => {
     `<line class="grid" x1="0" x2="${WIDTH}" y1="${TOP}" y2="${TOP}"/>` +
     `<line class="axis" x1="0" x2="${WIDTH}" y1="${BASE}" y2="${BASE}"/>` +
     `${drawing}${labels(bars, slot, shape)}` +
-    `<text class="tick" x="${WIDTH}" y="${TOP + 11}" text-anchor="end">${percent(tallest)}</text></svg>`
+    `<text class="tick" x="${WIDTH}" y="${TOP - 5}" text-anchor="end">${percent(tallest)}</text></svg>`
   );
 };
 

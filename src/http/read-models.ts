@@ -12,6 +12,7 @@ import type {
 } from "../../contracts/read.ts";
 import { Fault } from "../core/fault.ts";
 import { modelOf, versionOf } from "../core/governance-state.ts";
+import { modelCard } from "../core/model-card.ts";
 import { outlookOf } from "../core/outlook.ts";
 import { snakeCased } from "../core/snake-case.ts";
 import { isoOf } from "../core/time.ts";
@@ -62,6 +63,18 @@ export const modelRoutes = (ports: ModelsPorts): Hono => {
     if (versions === null) return refuseWith("unknown-model", `${model.slice(0, 80)} is not known.`);
     if (!versions.includes(version)) return unknown(`${model} has no version ${version.slice(0, 40)}.`);
     return answer(await versionDetail(ports, modelOf(state, model), version));
+  });
+  app.get("/api/v1/models/:model/versions/:version/card", async (c) => {
+    const { model, version } = c.req.param();
+    const versions = await versionsOf(ports, await ports.ledger.state(), model);
+    if (versions?.includes(version) !== true)
+      return unknown(`${model.slice(0, 80)} has no version ${version.slice(0, 40)}.`);
+    const read = await bundleOf(ports, model, version);
+    if (!read.ok) return unknown(`The bundle cannot be read: ${read.fault.slice(0, 300)}`);
+    const { preprocessor, ...bundle } = read.bundle;
+    return new Response(modelCard({ ...bundle, contract: preprocessor.contract.definition }), {
+      headers: { "content-type": "text/html; charset=utf-8", "cache-control": "no-store" },
+    });
   });
   return app;
 };

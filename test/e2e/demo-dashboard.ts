@@ -114,6 +114,25 @@ export const opensDashboard = (demo: () => DemoStack): void => {
       );
     });
 
+    it("opens a version's model card as a page of its own, without scripts, and none of a version that is not there", async () => {
+      const { page, complaints, strangers, close } = await open();
+      await page.goto(`${demo().api}${MODEL}/versions`);
+      await page.getByRole("button", { name: "1.0.0", exact: true }).click();
+      await page.getByRole("link", { name: "Model card of 1.0.0 as a page of its own" }).click();
+      await page.getByRole("heading", { level: 1, name: "flight-delay 1.0.0" }).waitFor();
+      await page.getByRole("heading", { name: "Before you rely on it" }).waitFor();
+      expect(complaints).toEqual([]);
+      expect(strangers).toEqual([]);
+      const versions = `${demo().api}/api/v1/models/flight-delay/versions`;
+      const kept = await fetch(`${versions}/1.0.0/card`);
+      expect(kept.headers.get("content-security-policy")).toContain("default-src 'none'");
+      const told = await flyball(demo().home, "models", "card", "flight-delay@1.0.0", "--json");
+      expect(JSON.parse(told.out)).toMatchObject({ html: await kept.text() });
+      for (const stranger of ["9.0.0", "..%2F1.0.0", "1.0.0%00"])
+        expect((await fetch(`${versions}/${stranger}/card`)).status).toBe(404);
+      await close();
+    });
+
     it("follows an alert's short link to its decision", async () => {
       const { items } = (await (await fetch(`${demo().api}/api/v1/decisions?limit=1`)).json()) as {
         items: { id: string }[];

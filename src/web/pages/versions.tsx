@@ -88,7 +88,7 @@ const metricOf = (metrics: unknown, name: string): number | null => {
 const Detail = ({ path, version }: { path: string; version: string }) => {
   const detail = useRead<VersionDetail>(path);
   return (
-    <Card title={`Model card of ${version}`} wide>
+    <Card title={`Version ${version}`} wide>
       <Show of={detail}>
         {(value) => (
           <>
@@ -107,6 +107,10 @@ const Detail = ({ path, version }: { path: string; version: string }) => {
                 <code title={value.digest}>{short(value.digest)}</code>
               </Fact>
             </dl>
+            <p>
+              <a href={`/api/v1/${path}/card`}>Model card of {version} as a page of its own</a>, to print or
+              to keep
+            </p>
             <h3>Files, checked just now</h3>
             <ul class="files">
               {value.files.map((file) => (
