@@ -45,7 +45,7 @@ export type RecorderOptions = {
   readonly adoptEveryMs?: number;
   readonly retryMsMin?: number;
   /** For the fault suite's negative controls only: mechanisms to leave out, whose loss must then show. */
-  readonly without?: readonly ("tokens" | "whole-batch" | "ack-order")[];
+  readonly without?: readonly ("tokens" | "whole-batch" | "ack-order" | "first-announcement")[];
 };
 
 export type RecorderCounts = {
@@ -79,7 +79,7 @@ export const createRecorder = (ports: RecorderPorts, options: RecorderOptions): 
   const lacks = (mechanism: (typeof without)[number]): boolean => without.includes(mechanism);
   let recoverAt = 0;
   let adoptAt = 0;
-  let announceDue = true;
+  let announceDue = !lacks("first-announcement");
   let announced = -1;
 
   /** Retries the same work while the neighbour is ill; any other failure is the caller's. */
@@ -102,10 +102,7 @@ export const createRecorder = (ports: RecorderPorts, options: RecorderOptions): 
 
   /** Inserts, or isolates what the engine refuses; gives back the rows that can never be recorded. */
   const insertOrBisect = async (insert: Insert, signal: AbortSignal): Promise<Refused[]> => {
-    // The control's token is never the same twice. None at all would not do: the engine then hashes the block itself.
-    const token = lacks("tokens")
-      ? `${performance.timeOrigin + performance.now()}`
-      : tokenOf(stream.stream, insert, sha256);
+    const token = lacks("tokens") ? strangeToken() : tokenOf(stream.stream, insert, sha256);
     try {
       failpoint("before_insert");
       await patiently(
@@ -132,10 +129,8 @@ export const createRecorder = (ports: RecorderPorts, options: RecorderOptions): 
 
   const park = async (refused: readonly Refused[], signal: AbortSignal): Promise<void> => {
     const ids = refused.map(({ id, reason }) => `${id} ${reason}\n`).join("");
-    const token = sha256([
-      Buffer.from(`letters/v1/${stream.stream}\n${ids}`),
-      ...refused.map(({ body }) => body),
-    ]);
+    const said = [Buffer.from(`letters/v1/${stream.stream}\n${ids}`), ...refused.map(({ body }) => body)];
+    const token = lacks("tokens") ? strangeToken() : sha256(said);
     const by = { token, nowMs: ports.wallNow() };
     await patiently(() => letters.park(stream.stream, refused, by), signal);
     counts.parked += refused.length;
@@ -244,6 +239,9 @@ const sha256 = (parts: readonly Uint8Array[]): string => {
   for (const part of parts) hash.update(part);
   return hash.digest("hex");
 };
+
+/** The control's token, never the same twice. None at all would not do: the engine then hashes the block itself. */
+const strangeToken = (): string => `${performance.timeOrigin + performance.now()}`;
 
 const isTransient = (cause: unknown): cause is Fault => cause instanceof Fault && cause.kind === "transient";
 

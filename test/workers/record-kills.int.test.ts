@@ -35,7 +35,7 @@ const pendingIn = async (partition: number): Promise<number> =>
 const killedAt = async (
   gap: string,
   without: NonNullable<RecorderOptions["without"]> = [],
-): Promise<{ verdict: Verdict; signal: string | null; watermarks: number[] }> => {
+): Promise<{ verdict: Verdict; letters: number; signal: string | null; watermarks: number[] }> => {
   const { partition, producer } = place();
   await publish(redis, { partition, producer, from: 0, rows: 300, each: 10 });
   const mark = ["v", "1", "n", "0", "rows", "", "watermark", "5", "producer", producer];
@@ -51,7 +51,10 @@ const killedAt = async (
   await second.close();
   expect(await pendingIn(partition)).toBe(0);
   const verdict = await checkFacts(stack.sql, producer, range(0, 360));
-  return { verdict, signal, watermarks: second.watermarks };
+  const letters = await stack.sql(
+    `SELECT entry_id FROM dead_letters WHERE stream = '${streamKey("events", partition)}'`,
+  );
+  return { verdict, letters: letters.length, signal, watermarks: second.watermarks };
 };
 
 describe("a recorder killed by SIGKILL", () => {
@@ -64,7 +67,8 @@ describe("a recorder killed by SIGKILL", () => {
     "after_ack",
     "after_watermark",
   ])("at %s loses nothing and doubles nothing", async (gap) => {
-    expect(await killedAt(gap)).toEqual({ verdict: EXACT, signal: "SIGKILL", watermarks: [5] });
+    const letters = gap === "after_dead_letter" ? 1 : 0;
+    expect(await killedAt(gap)).toEqual({ verdict: EXACT, letters, signal: "SIGKILL", watermarks: [5] });
   });
 
   it("after the insert doubles the batch when tokens are switched off: the control", async () => {
@@ -75,6 +79,16 @@ describe("a recorder killed by SIGKILL", () => {
   it("after the insert doubles rows when a retry is not the same batch: the control", async () => {
     const { verdict } = await killedAt("after_insert", ["whole-batch"]);
     expect(verdict).toMatchObject({ lost: 0, doubled: 300 });
+  });
+
+  it("after the dead letter writes it twice when tokens are switched off: the control", async () => {
+    expect(await killedAt("after_dead_letter", ["tokens"])).toMatchObject({ letters: 2 });
+  });
+
+  it("after the acknowledgement leaves its watermark untold when nobody tells it first thing: the control", async () => {
+    const { verdict, watermarks } = await killedAt("after_ack", ["first-announcement"]);
+    expect(verdict).toEqual(EXACT);
+    expect(watermarks).toEqual([]);
   });
 
   it("before the insert loses the batch when it is acknowledged first: the control", async () => {
