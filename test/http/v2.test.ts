@@ -5,6 +5,7 @@ import type { FlightRow } from "../../bench/serving-model.ts";
 import { V2Answer } from "../../contracts/api.ts";
 import { createIds } from "../../src/adapters/uuid.ts";
 import type { ServingModel } from "../../src/ports-serving.ts";
+import type { AppOptions } from "../../src/http/app.ts";
 import { apiOn, memoryPublisher, modelSet, post, rowAt, trainFlights } from "../support/api.ts";
 
 let model: ServingModel;
@@ -12,11 +13,11 @@ let rows: readonly FlightRow[];
 beforeAll(async () => {
   ({ model, rows } = await trainFlights());
 });
-const setUp = () => {
+const setUp = (options: Partial<AppOptions> = {}) => {
   const { held, models } = modelSet();
   held.current = model;
   const memory = memoryPublisher();
-  return { held, memory, api: apiOn({ models, publisher: memory.publisher }) };
+  return { held, memory, api: apiOn({ models, publisher: memory.publisher }, options) };
 };
 const ID = "0b6f2b4e-7c1a-4d54-9d3e-1f2a3b4c5d6e";
 const N = 3;
@@ -173,6 +174,21 @@ describe("the protocol", () => {
       [createIds().within(ID, "1"), "invalid"],
     ]);
   });
+});
+
+it("a batch that cannot be kept, or is too much at once, is told when to come back", async () => {
+  const { api, memory } = setUp();
+  const instances = Array.from({ length: 3 }, (_, at) => ({ features: rowAt(rows, at) }));
+  const told = async (on: typeof api): Promise<unknown[]> => {
+    const response = await post(on, "/api/v1/predict/batch", { instances });
+    const { type } = z.object({ type: z.string() }).parse(await response.json());
+    return [response.status, response.headers.get("retry-after"), type];
+  };
+  memory.held.refuse = true;
+  expect(await told(api)).toEqual([503, "1", "urn:flyball:problem:not-durable"]);
+  // Rows under way may be twice the requests: two fit, three do not.
+  const small = setUp({ pendingMax: 1 }).api;
+  expect(await told(small)).toEqual([503, "1", "urn:flyball:problem:overloaded"]);
 });
 
 it("a batch body gives each instance its result or its problem", async () => {
