@@ -1,6 +1,6 @@
 // Web page: drift as a map of features × time; a cell opens the reference and current histogram with every statistic. Colour is never
 // alone: each state has its own sign, and every cell says itself in words.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { DriftMap, FeatureDrift, HeatRow } from "../../../contracts/read.ts";
 import { num, when, words } from "../parts/format.ts";
 import { Histograms } from "../parts/pictures.tsx";
@@ -62,19 +62,27 @@ const SIGNS: Readonly<Record<string, string>> = {
   not_evaluated: "–",
 };
 
+/** Columns a day's label takes. */
+const LABEL_COLUMNS = 2;
+
 const Legend = () => (
   <p class="legend">
-    <i class="cell steady" /> steady <i class="cell watch">!</i> watch <i class="cell breach">✕</i> breach{" "}
-    <i class="cell insufficient">…</i> too few rows <i class="cell not_evaluated">–</i> not judged
+    <i class="cell steady" /> steady, darker near its threshold <i class="cell watch">!</i> watch{" "}
+    <i class="cell breach">✕</i> breach <i class="cell insufficient">…</i> too few rows{" "}
+    <i class="cell not_evaluated">–</i> not judged
   </p>
 );
 
 const Map = (props: { map: DriftMap; picked: Place | null; onPick: (place: Place) => void }) => {
   const { map, picked, onPick } = props;
-  const label = (window: string, i: number): string =>
-    i === 0 || when(window).slice(8, 10) === "01" || i === map.windows.length - 1
-      ? when(window).slice(5, 10)
-      : "";
+  const last = map.windows.length - 1;
+  /** The first and the last day and each month's first, unless it would run into those; a year's first day says the year. */
+  const label = (window: string, i: number): string => {
+    const day = when(window).slice(5, 10);
+    if (i === 0 || i === last) return day;
+    if (!day.endsWith("-01") || i < LABEL_COLUMNS || i > last - LABEL_COLUMNS) return "";
+    return day === "01-01" ? when(window).slice(0, 4) : day;
+  };
   const isCalm = (row: HeatRow): boolean =>
     row.subject === "quality" && row.cells.every(({ status }) => status === "steady");
   const place = useRef<HTMLDivElement>(null);
@@ -132,11 +140,12 @@ const HeatLine = (props: {
   const { row, windows, picked, onPick } = props;
   // Scores are looked at like a feature; other whole-window findings have no histogram.
   const feature = row.subject === "feature" ? row.feature : row.subject === "prediction" ? "score" : null;
+  const cells = useMemo(() => new globalThis.Map(row.cells.map((cell) => [cell.window_start, cell])), [row]);
   return (
     <tr>
       <th scope="row">{nameOf(row)}</th>
       {windows.map((window) => {
-        const cell = row.cells.find((one) => one.window_start === window);
+        const cell = cells.get(window);
         if (cell === undefined) return <td key={window} />;
         const said = `${row.feature} ${when(window)}: ${words(cell.statistic)} ${num(cell.value)} against ${num(cell.threshold)}, ${words(cell.status)}`;
         const depth =

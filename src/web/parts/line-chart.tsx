@@ -151,7 +151,12 @@ const optionsOf = (
     series,
     bands,
     axes: [
-      { ...axis, incrs: DAYS, values: (_chart, splits) => splits.map(dayText) },
+      {
+        ...axis,
+        incrs: DAYS,
+        space: (_chart, _axis, from, to) => (isOneYear(from, to) ? 50 : 90),
+        values: (_chart, splits) => splits.map(isOneYear(splits[0], splits.at(-1)) ? dayText : yearText),
+      },
       { ...axis, size: 64, values: (_chart, ticks) => ticks.map((tick) => axisText(tick, by.digits)) },
     ],
   };
@@ -160,7 +165,10 @@ const optionsOf = (
 /** Windows are days or longer where decisions are taken; ticks stand on whole days. */
 const DAYS = [1, 2, 7, 14, 28, 56, 91, 182, 364].map((days) => days * 86_400);
 
-const dayText = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(5, 10);
+const yearText = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 10);
+const dayText = (seconds: number): string => yearText(seconds).slice(5);
+/** A day without its year says which one it is only within one year. */
+const isOneYear = (from = 0, to = from): boolean => yearText(from).slice(0, 4) === yearText(to).slice(0, 4);
 
 /** Ticks keep the digits that tell them apart. */
 const axisText = (value: number, digits: number): string =>
