@@ -63,13 +63,13 @@ const SIGNS: Readonly<Record<string, string>> = {
 };
 
 /** Columns a day's label takes. */
-const LABEL_COLUMNS = 2;
+const LABEL_COLUMNS = 3;
 
 const Legend = () => (
   <p class="legend">
-    <i class="cell steady" /> steady, darker near its threshold <i class="cell watch">!</i> watch{" "}
+    <i class="cell steady" /> steady, stronger near its threshold <i class="cell watch">!</i> watch{" "}
     <i class="cell breach">✕</i> breach <i class="cell insufficient">…</i> too few rows{" "}
-    <i class="cell not_evaluated">–</i> not judged
+    <i class="cell not_evaluated">–</i> not judged <i class="cell broken">?</i> could not be judged
   </p>
 );
 
