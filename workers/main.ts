@@ -355,7 +355,7 @@ const stageHandlers = (stores: Stores, by: Around & Watched): StageHandlers => {
 };
 
 /** Trains in a child process on the stores this process uses. */
-const trainer =
+export const trainer =
   ({ config }: Stores, env: NodeJS.ProcessEnv): RetrainPorts["train"] =>
   async ({ model, training, parent, quarantined, signal }) => {
     const { service } = config;
