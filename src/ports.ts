@@ -17,9 +17,11 @@ import type {
 } from "../contracts/counts.ts";
 import type { Decision, Memory } from "../contracts/decision.ts";
 import type { Encoding } from "../contracts/encoding.ts";
+import type { FeatureContract } from "../contracts/feature-contract.ts";
 import type { LedgerDraft, LedgerEntry, LedgerState } from "../contracts/governance.ts";
 import type { RetrainJob, Stage } from "../contracts/jobs.ts";
 import type { Snapshot } from "../contracts/snapshot.ts";
+import type { Column } from "./core/encode.ts";
 
 export interface ReadsTraffic {
   models(): Promise<readonly { model: string; firstMs: number }[]>;
@@ -248,4 +250,18 @@ export interface Log {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+}
+
+/** The rows a trainer learns from, as its model will be fed. */
+export interface Lesson {
+  readonly contract: FeatureContract;
+  readonly encoding: Encoding;
+  readonly rows: number;
+  readonly columns: Readonly<Record<string, Column>>;
+  readonly label: Uint8Array;
+  /** Milliseconds since 1970; null where rows have no time. */
+  readonly timesMs: Float64Array | null;
+  readonly seed: number;
+  /** A few rows of the model's vector, to run it on for the first time. */
+  readonly sample: { readonly vector: Float32Array; readonly n: number };
 }

@@ -4,27 +4,13 @@ import { randomUUID } from "node:crypto";
 import { open, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Feed, Positive } from "../../contracts/bundle.ts";
-import type { Encoding } from "../../contracts/encoding.ts";
-import type { FeatureContract } from "../../contracts/feature-contract.ts";
-import type { Column } from "../core/encode.ts";
+import type { Lesson } from "../ports.ts";
 import { frozenColumns, type FrozenColumn } from "./dataset-cells.ts";
 import { createDatasetEngine } from "./dataset-engine.ts";
 import { failedWrite, makeDirectory } from "./durable.ts";
 import { openExternal } from "./external-model.ts";
 import { createRowBinary } from "./row-binary.ts";
 import { runTrainer } from "./trainer-process.ts";
-
-/** The rows to learn from; src/stages/train-elsewhere.ts says what they are. */
-type Rows = {
-  readonly contract: FeatureContract;
-  readonly encoding: Encoding;
-  readonly rows: number;
-  readonly columns: Readonly<Record<string, Column>>;
-  readonly label: Uint8Array;
-  readonly timesMs: Float64Array | null;
-  readonly seed: number;
-  readonly sample: { readonly vector: Float32Array; readonly n: number };
-};
 
 const FLUSH_BYTES = 8 * 1024 * 1024;
 
@@ -42,7 +28,7 @@ export const createTeacher =
     readonly onOutput?: (text: string) => void;
   }) =>
   async (
-    lesson: Rows,
+    lesson: Lesson,
   ): Promise<{ bytes: Uint8Array; feed: Feed; positive: Positive } | { refused: string; detail: string }> => {
     const folder = path.join(by.home, "tmp", `trainer-${randomUUID()}`);
     const files = {
@@ -68,7 +54,7 @@ export const createTeacher =
   };
 
 /** The columns of a frozen dataset, less the entity: features in contract order, the label, the event time where there is one. */
-const writeLesson = async (url: string, lesson: Rows, folder: string, file: string): Promise<void> => {
+const writeLesson = async (url: string, lesson: Lesson, folder: string, file: string): Promise<void> => {
   const columns = frozenColumns(lesson.contract, "required").filter(
     ({ role }) =>
       role === "feature" || role === "label" || (role === "event_time" && lesson.timesMs !== null),
@@ -95,7 +81,7 @@ const writeLesson = async (url: string, lesson: Rows, folder: string, file: stri
 
 const writerOf = (
   { name, role, nullable }: FrozenColumn,
-  lesson: Rows,
+  lesson: Lesson,
   out: ReturnType<typeof createRowBinary>,
 ): ((row: number) => void) => {
   if (role === "label") return (row) => out.putByte(lesson.label[row] ?? 0);

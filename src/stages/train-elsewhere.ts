@@ -4,9 +4,9 @@
 import type { Feed, Positive } from "../../contracts/bundle.ts";
 import type { Encoding } from "../../contracts/encoding.ts";
 import type { FeatureContract } from "../../contracts/feature-contract.ts";
-import type { Column } from "../core/encode.ts";
 import { takeRows, type TrainingMatrix } from "../core/training/matrix.ts";
 import { servedColumns, servedVectors } from "../core/training/served-rows.ts";
+import type { Lesson } from "../ports.ts";
 import type { ScoringSession } from "../ports-serving.ts";
 import {
   partsToLearn,
@@ -15,20 +15,6 @@ import {
   type RowsToLearn,
   type Trained,
 } from "./train.ts";
-
-/** The rows a trainer learns from, as its model will be fed. */
-export interface Lesson {
-  readonly contract: FeatureContract;
-  readonly encoding: Encoding;
-  readonly rows: number;
-  readonly columns: Readonly<Record<string, Column>>;
-  readonly label: Uint8Array;
-  /** Milliseconds since 1970; null where rows have no time. */
-  readonly timesMs: Float64Array | null;
-  readonly seed: number;
-  /** A few rows of the model's vector, to run it on for the first time. */
-  readonly sample: { readonly vector: Float32Array; readonly n: number };
-}
 
 export interface ElsewherePorts {
   readonly registry: PublishesBundles;
