@@ -120,7 +120,7 @@ describe("a window that is revised", () => {
     expect(await house.count("trust_scores", kept)).toBe(2);
     expect(await house.count("performance_snapshots", `${kept} AND kind = 'estimated'`)).toBe(2);
     const [trend] = await house.stack.clickhouse.query<{ trust: number }>("list-trends", {
-      ...{ size: "24h", start: "2000-01-01 00:00:00", end: "2100-01-01 00:00:00" },
+      ...{ model: "", size: "24h", start: "2000-01-01 00:00:00", end: "2100-01-01 00:00:00" },
     });
     expect(trend?.trust).toBe(second.trust);
   });
