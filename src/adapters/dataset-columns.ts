@@ -168,6 +168,9 @@ const isWithin = (column: ComparedColumn, spec: FeatureSpec): boolean => {
     return [...column.counts.keys()].every((name) => ruleOf(name) === null);
   }
   const ruleOf = numberRule(spec);
+  // Where any number of a range will do, the ends of the sorted column speak for all between them.
+  if (spec.kind === "continuous" && spec.integer !== true)
+    return [column.sorted[0], column.sorted.at(-1)].every((end) => end === undefined || ruleOf(end) === null);
   let before = NaN;
   for (let at = 0; at < column.sorted.length; at++) {
     const value = column.sorted[at] ?? NaN;

@@ -14,6 +14,9 @@ export type Compared =
   | { readonly ok: true; readonly report: CompareReport }
   | { readonly ok: false; readonly side: "reference" | "current"; readonly feature: string };
 
+/** Features whose columns are held or under way: the engine sorts the next ones while one is judged. */
+const AHEAD = 3;
+
 /** Judges every feature of the current dataset against the reference. */
 export const compare = async (job: {
   readonly contract: FeatureContract;
@@ -32,14 +35,16 @@ export const compare = async (job: {
     return { before, after: same ? before : after };
   };
   const features = [];
-  let next = names[0] === undefined ? null : fetch(names[0]);
+  const fetched: ReturnType<typeof fetch>[] = [];
   for (const [at, feature] of names.entries()) {
-    const columns = await next;
-    const following = names[at + 1];
-    next = following === undefined ? null : fetch(following);
-    // A comparison that ends early leaves a fetch behind; its failure is then nobody's news.
-    next?.catch(() => undefined);
-    if (columns === null || columns.before === null) return { ok: false, side: "reference", feature };
+    for (const name of names.slice(at + fetched.length, at + AHEAD)) {
+      const columns = fetch(name);
+      // A comparison that ends early leaves fetches behind; their failure is then nobody's news.
+      columns.catch(() => undefined);
+      fetched.push(columns);
+    }
+    const columns = await fetched.shift();
+    if (columns === undefined || columns.before === null) return { ok: false, side: "reference", feature };
     if (columns.after === null) return { ok: false, side: "current", feature };
     const evidence = compareColumns(
       { contract, feature, dataset: reference.digest },
