@@ -76,8 +76,11 @@ export interface KeepsSnapshots {
     size: string;
     span: Span;
   }): Promise<readonly { windowStartMs: number; volume: number }[]>;
-  /** Writes windows of one model and size, each whole: histograms first and the snapshots that vouch for them last. */
-  keep(by: { windows: readonly RolledWindow[]; featureNames: readonly string[] }): Promise<void>;
+  /** Writes windows of one model and size, each whole: histograms first and the snapshots that vouch for them last. Names are by version. */
+  keep(by: {
+    windows: readonly RolledWindow[];
+    featureNames: ReadonlyMap<string, readonly string[]>;
+  }): Promise<void>;
   /** Writes an encoding's meanings and a version's reference counts once; later calls do nothing. */
   keepReference(bundle: Bundle): Promise<void>;
 }

@@ -184,8 +184,11 @@ const keep = async (
   changed: readonly (RolledWindow | null)[],
 ): Promise<void> => {
   const windows = changed.filter((window) => window !== null);
-  const version = windows[0]?.snapshots[0]?.version;
-  if (version === undefined) return;
-  const bundle = await ports.registry.bundle(model, version);
-  await ports.snapshots.keep({ windows, featureNames: bundle.encoding.features.map((f) => f.feature) });
+  // Each version by its own contract: those of the next major have other features in the same places.
+  const versions = new Set(windows.flatMap(({ snapshots }) => snapshots.map(({ version }) => version)));
+  const names = async (version: string) => {
+    const { encoding } = await ports.registry.bundle(model, version);
+    return [version, encoding.features.map(({ feature }) => feature)] as const;
+  };
+  await ports.snapshots.keep({ windows, featureNames: new Map(await Promise.all([...versions].map(names))) });
 };

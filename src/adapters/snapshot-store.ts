@@ -259,7 +259,7 @@ const snapshotsIn = (engine: Engine, kept: Set<string>): KeepsSnapshots => ({
 const keepWindow = async (
   engine: Engine,
   { snapshots, features, scores }: RolledWindow,
-  featureNames: readonly string[],
+  featureNames: ReadonlyMap<string, readonly string[]>,
 ): Promise<void> => {
   const token = sha256Hex(snapshots.map((s) => `${s.window_size}/${s.revision}/${s.digest}`).join("\n"));
   const keyOf = (version: string, role: string) => {
@@ -271,7 +271,7 @@ const keepWindow = async (
   await Promise.all([
     engine.insert(
       "feature_histograms",
-      features.map((f) => featureColumns(keyOf(f.version, f.role), f, featureNames)),
+      features.map((f) => featureColumns(keyOf(f.version, f.role), f, featureNames.get(f.version) ?? [])),
       { token },
     ),
     engine.insert(

@@ -122,6 +122,33 @@ describe("twice", () => {
   });
 });
 
+describe("versions whose contracts differ", () => {
+  it("caught up in one look, have their features under their own names", async () => {
+    const facts = house.traffic({ fromMs: START, hours: 12, perHour: 2 });
+    await house.record(facts.map((fact, at) => ({ ...fact, version: at < 12 ? "1.0.0" : "1.1.0" })));
+    // The second version's contract is the next major: other features in the same places.
+    const { registry } = house.ports;
+    const bundle: typeof registry.bundle = async (model, version) => {
+      const whole = await registry.bundle(model, version);
+      const features = whole.encoding.features.map((one) => ({ ...one, feature: `new ${one.feature}` }));
+      return version === "1.0.0" ? whole : { ...whole, encoding: { ...whole.encoding, features } };
+    };
+    const ports = { ...house.ports, registry: { ...registry, bundle } };
+    await roll(ports, house.windows, START + 12 * HOUR);
+    expect(
+      await house.stack.sql(
+        `SELECT window_size AS size, version, groupUniqArray(feature) AS names FROM
+         (SELECT * FROM feature_histograms WHERE window_size != 'reference' ORDER BY position) GROUP BY size, version ORDER BY ALL`,
+      ),
+    ).toEqual(
+      ["12h", "6h"].flatMap((size) => [
+        { size, version: "1.0.0", names: expect.arrayContaining(["price", "shop"]) as string[] },
+        { size, version: "1.1.0", names: expect.arrayContaining(["new price", "new shop"]) as string[] },
+      ]),
+    );
+  });
+});
+
 describe("late rows", () => {
   it("make revision 2 and leave revision 1 as it was", async () => {
     const facts = house.traffic({ fromMs: START, hours: 18, perHour: 2 });
