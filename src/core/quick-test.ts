@@ -12,9 +12,9 @@ export const quickTest = <S extends z.ZodType>(schema: S): ((value: unknown) => 
 };
 
 const testOf = (schema: unknown): Test => {
+  if (!(schema instanceof z.ZodType) || (schema.def.checks ?? []).length > 0) return () => false;
   if (schema instanceof z.ZodNullable) return orElse(null, testOf(schema.unwrap()));
   if (schema instanceof z.ZodOptional) return orElse(undefined, testOf(schema.unwrap()));
-  if (!(schema instanceof z.ZodType) || (schema.def.checks ?? []).length > 0) return () => false;
   if (schema instanceof z.ZodString) return (value) => typeof value === "string";
   if (schema instanceof z.ZodBoolean) return (value) => typeof value === "boolean";
   if (schema instanceof z.ZodNumber && schema.format === "safeint") return Number.isSafeInteger;
@@ -24,7 +24,7 @@ const testOf = (schema: unknown): Test => {
   if (schema instanceof z.ZodArray) return listOf(testOf(schema.element));
   if (schema instanceof z.ZodTuple && schema.def.rest === null) return rowOf(schema.def.items.map(testOf));
   if (schema instanceof z.ZodRecord && schema.keyType instanceof z.ZodString)
-    return mapOf(testOf(schema.valueType));
+    return mapOf(testOf(schema.keyType), testOf(schema.valueType));
   if (schema instanceof z.ZodObject && schema.def.catchall instanceof z.ZodNever)
     return fieldsOf(schema.shape);
   return () => false;
@@ -54,9 +54,10 @@ const rowOf =
     Array.isArray(value) && value.length === tests.length && tests.every((test, index) => test(value[index]));
 
 const mapOf =
-  (test: Test): Test =>
+  (isKey: Test, test: Test): Test =>
   (value) =>
-    isRecord(value) && Object.keys(value).every((key) => key !== "__proto__" && test(value[key]));
+    isRecord(value) &&
+    Object.keys(value).every((key) => key !== "__proto__" && isKey(key) && test(value[key]));
 
 /** Every declared field and no other; one that may be absent is tested as undefined. */
 const fieldsOf = (shape: Readonly<Record<string, unknown>>): Test => {

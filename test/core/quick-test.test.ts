@@ -84,6 +84,21 @@ describe("quickTest", () => {
       [z.iso.datetime(), "2001-01-01T00:00:00Z"],
       [z.strictObject({ a: z.string().default("x") }), {}],
       [z.custom(() => true), 1],
+      [
+        z
+          .string()
+          .nullable()
+          .refine(() => true),
+        null,
+      ],
+      [
+        z
+          .int()
+          .optional()
+          .refine(() => true),
+        1,
+      ],
+      [z.record(z.string().min(1), z.int()), { a: 1 }],
     ] as const) {
       expect(z.safeParse(schema, value).success).toBe(true);
       expect(quickTest(schema)(value)).toBe(false);

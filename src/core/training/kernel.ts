@@ -130,7 +130,7 @@ const scalePairs = (
 ): void => {
   const { from, to, gradientScale, hessianScale } = by;
   for (let row = from; row < to; row++) {
-    // Math.round says the same and takes eight times as long.
+    // Math.round says the same of all but the last number below a half, and takes eight times as long.
     pairs[2 * row] = Math.floor((pairs[2 * row] ?? 0) * gradientScale + 0.5);
     pairs[2 * row + 1] = Math.floor((pairs[2 * row + 1] ?? 0) * hessianScale + 0.5);
   }
