@@ -3,7 +3,7 @@
 import type { BundleMetadata, BundleMetrics, Metrics, Reference } from "../../contracts/bundle.ts";
 import type { FeatureContract, FeatureSpec } from "../../contracts/feature-contract.ts";
 import { scoreMean } from "./histogram.ts";
-import { STYLE } from "./report-style.ts";
+import { headOf, STYLE } from "./report-style.ts";
 import { escaped, percent } from "./report-svg.ts";
 
 export interface CardOf {
@@ -17,9 +17,7 @@ export interface CardOf {
 export const modelCard = (of: CardOf): string => {
   const { metadata, metrics, contract } = of;
   const name = `${metadata.model} ${metadata.version}`;
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>Model card: ${escaped(name)}</title><style>${STYLE}</style></head>
+  return `${headOf(`Model card: ${name}`, STYLE, "served")}
 <body><main>
 <header><p class="eyebrow">Model card · ${escaped(metadata.family)}</p><h1>${escaped(name)}</h1>
 <p class="lede">${escaped(purpose(contract))}</p></header>

@@ -7,7 +7,7 @@ import { number } from "./report-bars.ts";
 import { linesSvg, mapSvg, type Line } from "./report-charts.ts";
 import { headlineOf } from "./report-day.ts";
 import { STATUS_WORDS } from "./report-html.ts";
-import { STYLE } from "./report-style.ts";
+import { headOf, STYLE } from "./report-style.ts";
 import { escaped, percent } from "./report-svg.ts";
 
 const OWN = `
@@ -24,9 +24,7 @@ const FEATURES_MAX = 30;
 export const reportPage = (report: ModelReport): string => {
   const { model, window } = report;
   const span = `${when(window.start)} to ${when(window.end)}`;
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>${escaped(`${model}, ${span}`)}</title><style>${STYLE}${OWN}</style></head>
+  return `${headOf(`${model}, ${span}`, STYLE + OWN, "served")}
 <body><main>
 <header><p class="eyebrow">Report · ${escaped(model)} · ${escaped(span)} UTC</p><h1>${escaped(sentence(headlineOf(report)))}</h1>
 <p class="lede">${escaped(lede(report))}</p></header>

@@ -3,7 +3,7 @@
 import type { DriftRow, DriftStatus } from "../../contracts/drift.ts";
 import { effectRatio, type ComparedSide, type CompareReport, type ReportFeature } from "./compare-report.ts";
 import { number } from "./report-bars.ts";
-import { STYLE } from "./report-style.ts";
+import { headOf, STYLE } from "./report-style.ts";
 import { escaped, overlaySvg, percent, reachSvg } from "./report-svg.ts";
 
 /** Status in a person's words, with a sign that survives a black-and-white printer. */
@@ -41,9 +41,7 @@ const NAMES: Readonly<Record<string, string>> = {
 export const reportHtml = (report: CompareReport): string => {
   const { contract, reference, current } = report;
   const title = `Drift of ${contract.name}: ${current.name} against ${reference.name}`;
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>${escaped(title)}</title><style>${STYLE}</style></head>
+  return `${headOf(title, STYLE, "file")}
 <body><main>
 <header><p class="eyebrow">Drift report · ${escaped(contract.name)} ${escaped(contract.version)}</p>
 <h1>${escaped(headline(report))}</h1><p class="lede">${escaped(lede(report))}</p></header>

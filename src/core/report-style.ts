@@ -1,5 +1,6 @@
 // Core: the style sheet of a drift report, one text. System fonts, colours by variable for light, dark and paper; both series keep
 // their contrast for readers who do not see red from green.
+import { escaped } from "./report-svg.ts";
 
 /** CSS of the report. */
 export const STYLE = `
@@ -55,3 +56,12 @@ footer{margin-top:3rem;color:var(--soft);font-size:.88rem;border-top:1px solid v
 @media (max-width:46rem){.ranking thead th:nth-child(3),.ranking td:nth-child(3){display:none}h1{font-size:1.8rem}.cards{grid-template-columns:1fr}main{padding:1.5rem 1rem}}
 @media print{:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#bbb;--ref:#777;--reff:#ddd;--cur:#c2410c;--curf:#c2410c1c;--muteb:#eee}body{font-size:11px}main{max-width:none;padding:0}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}a{text-decoration:none}.card{border-color:#bbb}}
 `;
+
+/** A served page names an empty icon, or the browser asks its server for one; a file has nobody to ask. */
+const NO_ICON = '<link rel="icon" href="data:,">';
+
+/** The head of a page that stands alone, its styles within. */
+export const headOf = (title: string, styles: string, place: "served" | "file"): string =>
+  `<!doctype html>
+<html lang="en"><head><meta charset="utf-8">${place === "served" ? NO_ICON : ""}<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>${escaped(title)}</title><style>${styles}</style></head>`;
