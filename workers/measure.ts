@@ -47,8 +47,8 @@ export interface MeasureOptions {
   readonly profile: DriftProfile;
 }
 
-/** History that tells the usual volume. */
-const VOLUME_HISTORY_MS = 28 * 86_400_000;
+/** History that a window is judged beside: usual volumes, and the newest quality. */
+const HISTORY_MS = 28 * 86_400_000;
 
 /** Measures all that has closed or matured by `throughMs`, of every model and window size. */
 export const measure = async (
@@ -99,16 +99,13 @@ const judge = async (
   const { model, size, sizeMs, due } = by;
   const starts = due.map(({ snapshot }) => Date.parse(snapshot.window_start));
   const span = { startMs: Math.min(...starts), endMs: Math.max(...starts) + sizeMs };
-  const [features, scores, history, matured] = await Promise.all([
+  const past = { startMs: span.startMs - HISTORY_MS, endMs: span.endMs };
+  const [features, scores, volumes, matured] = await Promise.all([
     ports.snapshots.counts({ model, size, span }),
     ports.snapshots.scores({ model, size, span, bucketMs: sizeMs }),
-    ports.snapshots.volumes({
-      model,
-      size,
-      span: { startMs: span.startMs - VOLUME_HISTORY_MS, endMs: span.endMs },
-    }),
+    ports.snapshots.volumes({ model, size, span: past }),
     // Only where an outlook is kept does it matter what was right before.
-    size === windows.decide ? newestMatured(ports, model, size, span.endMs) : [],
+    size === windows.decide ? newestMatured(ports, model, size, past) : [],
   ]);
   const [featuresAt, scoresAt] = [byWindow(features), byWindow(scores)];
   const countedOf = once((bundle: Bundle) => referenceCounts(bundle.encoding, bundle.reference));
@@ -117,6 +114,15 @@ const judge = async (
     const startMs = Date.parse(snapshot.window_start);
     const bundle = await ports.registry.bundle(model, snapshot.version);
     const contract = bundle.preprocessor.contract.definition;
+    // Of what lies around the windows of this look, only what a look right after this window would have found: days that are caught up
+    // together are judged as if each had been looked at in time.
+    const history = volumes.filter((one) => one.windowStartMs >= startMs - HISTORY_MS);
+    const of = matured.find(
+      (row) =>
+        row.version === snapshot.version &&
+        row.windowStartMs >= startMs + sizeMs - HISTORY_MS &&
+        row.maturedAtMs <= startMs + sizeMs,
+    );
     const measurement: WindowMeasurement = {
       snapshot,
       windowMs: sizeMs,
@@ -133,11 +139,10 @@ const judge = async (
       scores: scoresAt.get(startMs) ?? [],
       history,
     };
-    const of = matured.find((row) => row.version === snapshot.version) ?? null;
     measured.push({
       snapshot,
       measurement,
-      matured: of,
+      matured: of ?? null,
       threshold: bundle.metadata.threshold,
       rows: driftOf(measurement),
     });
@@ -203,14 +208,13 @@ const keepOutlook = async (
   await ports.measures.keepTrust({ model, size, windowStartMs, version, revision, ...trust });
 };
 
-/** Newest realised rows of production before an instant, newest first. */
+/** Realised rows of production in a span, newest first. */
 const newestMatured = async (
   ports: MeasurePorts,
   model: string,
   size: string,
-  beforeMs: number,
+  span: Span,
 ): Promise<PerformanceRow[]> => {
-  const span = { startMs: beforeMs - VOLUME_HISTORY_MS, endMs: beforeMs };
   const rows = await ports.measures.performance({ model, size, span, scope: ALL });
   return rows
     .filter((row) => row.kind === "realised" && row.role === "production" && row.labelled > 0)

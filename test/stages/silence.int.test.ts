@@ -89,6 +89,12 @@ const written = async () => ({
   drift: await rowsOf(
     "SELECT window_size, toString(window_start) AS start, feature, statistic, value, p_adjusted, status FROM drift ORDER BY ALL",
   ),
+  trust: await rowsOf(
+    "SELECT toString(window_start) AS start, version, revision, trust FROM trust_scores ORDER BY ALL",
+  ),
+  performance: await rowsOf(
+    "SELECT toString(window_start) AS start, version, role, kind, scope, labelled, brier FROM performance_snapshots ORDER BY ALL",
+  ),
   decisions: await rowsOf(
     "SELECT toString(window_start) AS start, action, rule, inputs_digest FROM decisions ORDER BY ALL",
   ),
@@ -96,8 +102,19 @@ const written = async () => ({
 
 it("days without a worker are caught up oldest first, each window once, to the very same decisions", async () => {
   const days = [0, 1, 2, 3];
+  /** A day's rows and their labels, an hour later each; buyers get fewer from day to day, so that no day's quality is another's. */
+  const live = async (at: number): Promise<void> => {
+    const facts = day(at);
+    await house.record(facts);
+    await house.label(
+      facts.map(({ request, label, atMs }, row) => ({
+        ...{ request, atMs: atMs + HOUR },
+        label: row % 10 < 2 * at ? 0 : label,
+      })),
+    );
+  };
   for (const at of days) {
-    await house.record(day(at));
+    await live(at);
     for (let hours = 6; hours <= 24; hours += 6) await lookThrough(START + at * DAY + hours * HOUR);
   }
   const attended = await written();
@@ -109,7 +126,7 @@ it("days without a worker are caught up oldest first, each window once, to the v
   await house.reset();
   await begin();
   decidedInTurn.length = 0;
-  for (const at of days) await house.record(day(at));
+  for (const at of days) await live(at);
   await lookThrough(START + days.length * DAY);
   expect(await written()).toEqual(attended);
   expect(decidedInTurn.map((at) => Date.parse(at))).toEqual(inTurn.map((at) => Date.parse(at)));
