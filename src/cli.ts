@@ -7,6 +7,9 @@ import { createProgram } from "./commands/program.ts";
 /** How the system and the engine say that there is no room left. */
 const DISK_FULL = /\b(?:ENOSPC|EDQUOT|NOT_ENOUGH_SPACE|No space left on device)\b/;
 
+/** How the system says that a file a person named is not there. */
+const NO_FILE = /^ENOENT: no such file or directory, open '(.*)'$/;
+
 try {
   await createProgram().parseAsync();
 } catch (error) {
@@ -21,8 +24,12 @@ try {
   }
 }
 
-/** The message and those beneath it: the first says what was being done, the last why it failed. */
+/** The message and those beneath it: the first says what was being done, the last why it failed; nothing is said twice. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`;
+  const message = NO_FILE.exec(error.message)?.[1];
+  const told = message === undefined ? error.message : `${message}: no such file`;
+  if (error.cause === undefined) return told;
+  const beneath = reasonOf(error.cause);
+  return told.includes(beneath) ? told : `${told}: ${beneath}`;
 }

@@ -59,8 +59,7 @@ export const readSource = async (input: DatasetInput, reading: Reading): Promise
     }
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Fault("poison", `${input.path} cannot be read: ${why}`, { cause });
+    throw new Fault("poison", `${input.path} cannot be read`, { cause });
   }
 };
 

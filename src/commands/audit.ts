@@ -31,7 +31,7 @@ export const register = (program: Command): void => {
           checkpoints: file === undefined ? checkpoints.all : async () => [await checkpoints.check(file)],
         });
         const told = report.problems.map(({ where, problem }) => `${where}: ${problem}`);
-        const summary = `${report.entries} entries, ${report.checkpoints} checkpoints: ${report.ok ? "all fit" : `${told.length} problems`}`;
+        const summary = `${report.entries} entries, ${report.checkpoints} checkpoint${report.checkpoints === 1 ? "" : "s"}: ${report.ok ? "all fit" : `${told.length} problem${told.length === 1 ? "" : "s"}`}`;
         process.stdout.write(`${flags.json === true ? JSON.stringify(report) : summary}\n`);
         if (report.ok) return;
         process.exitCode = 1;

@@ -45,10 +45,12 @@ export const register = (program: Command): void => {
           labels: flags.unlabelled === true ? "optional" : "required",
         }),
       );
-      answer(flags, machine(frozen), frozen.ok ? told(frozen) : complaint(frozen.findings));
+      answer(flags, machine(frozen), frozen.ok ? told(frozen, flags.as) : complaint(frozen.findings));
       if (frozen.ok) return;
       process.exitCode = 1;
-      process.stderr.write(`refused: ${frozen.findings.total} violations; nothing was written\n`);
+      process.stderr.write(
+        `refused: ${frozen.findings.total} violation${frozen.findings.total === 1 ? "" : "s"}; nothing was written\n`,
+      );
     });
 };
 
@@ -75,12 +77,16 @@ const machine = (frozen: Frozen): unknown =>
         examples: frozen.findings.examples,
       };
 
-const told = ({ manifest, existed, renamed }: Extract<Frozen, { ok: true }>): string => {
+const told = (
+  { manifest, existed, renamed }: Extract<Frozen, { ok: true }>,
+  name: string | undefined,
+): string => {
   const span = manifest.from === null ? "" : `, ${manifest.from} to ${manifest.to ?? ""}`;
   const dropped =
     manifest.dropped.length === 0 ? "" : `\nleft out (forbidden): ${manifest.dropped.join(", ")}`;
   const moved = renamed === null ? "" : `\nthe name pointed to ${renamed} before`;
-  return `${manifest.digest}${existed ? " (frozen before)" : ""}: ${manifest.rows} rows, ${manifest.positives} positive${span}${dropped}${moved}`;
+  const named = name === undefined ? "" : `${name}@`;
+  return `${named}${manifest.digest}${existed ? " (frozen before)" : ""}: ${manifest.rows} rows, ${manifest.positives} positive${span}${dropped}${moved}`;
 };
 
 const parameter = (text: string, before: Record<string, string>): Record<string, string> => {

@@ -133,6 +133,12 @@ const portOf: Check = async ({ ok, bad }, { service, running }) => {
   return [bad("port", seen, "stop what uses it (ss -ltnp), or set FLYBALL_API_PORT; 0 takes a free one")];
 };
 
+/** Two clocks are looked at; each says whose it is. */
+const whose = (clock: string, finding: Finding): Finding => ({
+  ...finding,
+  seen: `${finding.seen}, ${clock}'s`,
+});
+
 /** The one that is configured, else the program `flyball up` would start. */
 const redisOf: Check = async (doctor, { service }) => {
   const { url } = service.redis;
@@ -161,7 +167,7 @@ const redisOf: Check = async (doctor, { service }) => {
     const skewMs = Number(seconds) * 1_000 + Number(micros) / 1_000 - (before + roundTripMs / 2);
     return [
       doctor.judgeRedis(shown, { version, ...settings }),
-      doctor.judgeSkew("clock", skewMs, roundTripMs),
+      whose("Redis", doctor.judgeSkew("clock", skewMs, roundTripMs)),
     ];
   } catch (cause) {
     return [
@@ -210,7 +216,7 @@ const clickhouseOf: Check = async (doctor, { service }) => {
     const [version = "?", at = ""] = text.trim().split("\t");
     return [
       doctor.ok("clickhouse", `${version} at ${shown}`),
-      doctor.judgeSkew("clock", Number(at) - (before + roundTripMs / 2), roundTripMs),
+      whose("ClickHouse", doctor.judgeSkew("clock", Number(at) - (before + roundTripMs / 2), roundTripMs)),
     ];
   } catch (cause) {
     return [

@@ -136,7 +136,7 @@ const table = (state: ModelState): string => {
     one.state,
     ALIAS[one.state],
     one.since,
-    one.baseline?.f1 === undefined || one.baseline.f1 === null ? "" : `F1 ${one.baseline.f1}`,
+    one.baseline?.f1 === undefined || one.baseline.f1 === null ? "" : `F1 ${one.baseline.f1.toFixed(4)}`,
     one.lastReason,
   ]);
   const open = state.quarantines.filter((window) => !window.released);

@@ -95,7 +95,9 @@ const errorsOf = ({ item }: LabelLine): readonly string[] => {
     : parsed.error.issues.map((issue) =>
         issue.code === "unrecognized_keys"
           ? `unknown column ${issue.keys.map((key) => key.slice(0, 64)).join(", ")}`
-          : sayError({ path: issue.path.map(String).join("."), message: issue.message }),
+          : issue.path.length === 1 && !Object.hasOwn(item, String(issue.path[0]))
+            ? `no column ${String(issue.path[0])}`
+            : sayError({ path: issue.path.map(String).join("."), message: issue.message }),
       );
 };
 

@@ -1,7 +1,7 @@
 // Door: what commands that need no running stack share: the home directory, an engine of their own in a child process, contract
 // files, and answers as text for people or JSON for programs. Never leaves an engine or its files behind.
 import { randomUUID } from "node:crypto";
-import { access, readFile, rm } from "node:fs/promises";
+import { access, readdir, readFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { FeatureContract } from "../../contracts/feature-contract.ts";
 import { startClickhouse } from "../adapters/clickhouse-child.ts";
@@ -10,6 +10,7 @@ import { makeDirectory } from "../adapters/durable.ts";
 import { openRegistry } from "../adapters/registry-open.ts";
 import type { Registry } from "../adapters/registry.ts";
 import { parseContract } from "../core/contract.ts";
+import { nearestWord } from "../core/nearest.ts";
 import type { PlacedError } from "../core/yaml-document.ts";
 
 /** Where state lives: FLYBALL_HOME, or .flyball beside the caller. */
@@ -55,7 +56,14 @@ export const contractFile = async (reference: string): Promise<string> => {
       )
     )
       return file;
-  throw new Error(`${reference}: no such contract file`);
+  const names = (await readdir(join("contracts", "features")).catch(() => []))
+    .sort()
+    .filter((file) => file.endsWith(".yaml"))
+    .map((file) => file.slice(0, -".yaml".length));
+  const meant = names.findLast((name) => name.startsWith(`${reference}@`)) ?? nearestWord(reference, names);
+  throw new Error(
+    `${reference}: no such contract file, here or in contracts/features${meant === null ? "" : `; did you mean ${meant}?`}`,
+  );
 };
 
 /** Mistakes as compilers print them, one a line. */

@@ -1,5 +1,8 @@
 // Door: the whole command line as one tree. Each command registers itself; nothing else is decided here, and nothing runs by itself.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Command } from "commander";
+import { projectRoot } from "../adapters/config.ts";
 import { register as audit } from "./audit.ts";
 import { register as backtest } from "./backtest.ts";
 import { register as clickhouse } from "./clickhouse.ts";
@@ -58,11 +61,16 @@ const COMMANDS = [
 
 /** Makes the program with every command; usage errors throw instead of ending the process. */
 export const createProgram = (): Command => {
-  const program = new Command("flyball").description("a governor for models in production");
+  const program = new Command("flyball")
+    .description("a governor for models in production")
+    .version(versionHere(), "-V, --version", "display the version");
   for (const register of COMMANDS) register(program);
   exitByThrowing(program);
   return program;
 };
+
+const versionHere = (): string =>
+  /"version": "([^"]+)"/.exec(readFileSync(join(projectRoot(), "package.json"), "utf8"))?.[1] ?? "unknown";
 
 /** Usage errors of commands and their subcommands end at the caller. */
 const exitByThrowing = (command: Command): void => {

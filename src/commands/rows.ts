@@ -41,7 +41,9 @@ export const withFrozenFile = async <T>(
       labels: "optional",
     });
     if (!frozen.ok)
-      throw new Error(`${path}: ${frozen.findings.total} violations\n${complaint(frozen.findings)}`);
+      throw new Error(
+        `${path}: ${frozen.findings.total} violation${frozen.findings.total === 1 ? "" : "s"}\n${complaint(frozen.findings)}`,
+      );
     return await use(home, frozen.manifest.digest);
   } finally {
     await rm(home, { recursive: true, force: true });

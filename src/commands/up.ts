@@ -11,7 +11,11 @@ export const register = (program: Command): void => {
       const { startStack } = await import("../stack.ts");
       const { drainOnSignal, ready } = await import("./process.ts");
       const stack = await startStack(process.env, (message) => process.stderr.write(`${message}\n`));
-      drainOnSignal(() => stack.stop());
+      drainOnSignal(async () => {
+        process.stderr.write("stopping: what was accepted is written first; Ctrl-C again ends at once\n");
+        await stack.stop();
+        process.stderr.write("stopped\n");
+      });
       if (flags.json === true)
         ready({ api: stack.apiUrl, redis: stack.redisUrl, clickhouse: stack.clickhouseUrl });
       else

@@ -2,6 +2,7 @@
 // features at all, with the reason. A draft is a proposal to be read: wherever it guesses it leaves a note. It never relaxes
 // a rule the data does not force it to relax.
 import { stringify } from "yaml";
+import { nearestWord } from "./nearest.ts";
 
 /** What was seen of a column over all rows. */
 export type ColumnProfile = {
@@ -39,9 +40,18 @@ export const draftContract = (input: {
   delimiter: string;
   columns: readonly ColumnProfile[];
 }): ContractDraft => {
+  if (input.columns.length === 0) throw new RangeError("no rows to draft from: expected a header and some");
   const notes: string[] = [];
   const label = input.columns.find((column) => column.name === input.label);
-  if (label === undefined) throw new RangeError(`no column is called ${input.label}`);
+  if (label === undefined) {
+    const meant = nearestWord(
+      input.label,
+      input.columns.map(({ name }) => name),
+    );
+    throw new RangeError(
+      `no column is called ${input.label}${meant === null ? "" : `; did you mean ${meant}?`}`,
+    );
+  }
   const nulls = nullSpellings(input.columns, notes);
   const others = input.columns.filter((column) => column !== label);
   const time = others.find((c) => c.times > 0 && c.times === present(c));
@@ -126,6 +136,10 @@ const featureOf = (column: ColumnProfile, notes: string[]): Record<string, unkno
   const whole = column.integers === present(column);
   if (whole && !column.more && column.distinct <= ORDINAL_VALUES_MAX) {
     const values = column.values.map(Number).sort((a, b) => a - b);
+    if (values.length > 2)
+      notes.push(
+        `${column.name}: only the ${values.length} whole numbers seen are allowed; add what is possible, or make a count continuous`,
+      );
     return { kind: "ordinal", values: [...new Set(values)], ...gaps };
   }
   notes.push(

@@ -44,17 +44,27 @@ const widthBars = (r: Float64Array, c: Float64Array, bar: MakeBar): Bar[] => {
   const low = Math.min(quantile(r, 0.005), quantile(c, 0.005));
   const high = Math.max(quantile(r, 0.995), quantile(c, 0.995));
   if (!(high > low)) return [bar(number(low), r.length, c.length)];
-  const edges = Array.from({ length: BINS + 1 }, (_, at) => low + ((high - low) * at) / BINS);
+  const edges = [r, c].every((sorted) => sorted.every(Number.isInteger))
+    ? wholeEdges(low, high)
+    : Array.from({ length: BINS + 1 }, (_, at) => low + ((high - low) * at) / BINS);
+  const last = edges.length - 2;
   const bars = edges.slice(1).map((edge, at) => {
     const from = edges[at] ?? low;
     const inside = (sorted: Float64Array): number =>
-      (at === BINS - 1 ? above(sorted, edge) : atLeast(sorted, edge)) - atLeast(sorted, from);
+      (at === last ? above(sorted, high) : atLeast(sorted, edge)) - atLeast(sorted, from);
     return bar(`${number(from)} to ${number(edge)}`, inside(r), inside(c));
   });
   const below = bar(`below ${number(low)}`, atLeast(r, low), atLeast(c, low));
   const beyond = bar(`above ${number(high)}`, r.length - above(r, high), c.length - above(c, high));
   const some = (one: Bar): Bar[] => (one.reference + one.current > 0 ? [one] : []);
   return [...some(below), ...bars, ...some(beyond)];
+};
+
+/** Bins of equally many whole numbers: other widths hold now one more, now one less of them, which looks like gaps in the data. */
+const wholeEdges = (low: number, high: number): number[] => {
+  const width = Math.ceil((high - low + 1) / BINS);
+  const bins = Math.ceil((high - low + 1) / width);
+  return Array.from({ length: bins + 1 }, (_, at) => low + at * width);
 };
 
 const nameBars = (r: ReadonlyMap<string, number>, c: ReadonlyMap<string, number>, bar: MakeBar): Bar[] => {

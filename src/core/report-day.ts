@@ -62,12 +62,23 @@ export const dayReport = (parts: ReportParts): ModelReport => {
 };
 
 /** One line for lists and for the page's title. */
-export const headlineOf = ({ changes, decisions, traffic, standing }: ModelReport): string => {
+export const headlineOf = ({
+  as_of: asOf,
+  window,
+  changes,
+  decisions,
+  traffic,
+  standing,
+}: ModelReport): string => {
   const acted = decisions.filter(({ action }) => action !== "NONE" && action !== "HOLD");
   const [first] = acted;
   if (first !== undefined)
     return acted.length === 1 ? first.sentence : `${first.sentence} And ${acted.length - 1} more decisions.`;
-  if (traffic.volume === 0) return "No request was served";
+  // What an open window took is not counted yet: that is no quiet day.
+  if (traffic.volume === 0)
+    return Date.parse(asOf) < Date.parse(window.end)
+      ? "Not over yet: requests are counted when their window closes"
+      : "No request was served";
   const moved = changes.some(({ what }) => what.some((text) => text.includes("→")));
   const serving = standing.promoted === null ? "nothing is promoted" : `${standing.promoted} serves`;
   return moved ? `Versions moved; ${serving}` : `Nothing changed; ${serving}`;

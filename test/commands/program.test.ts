@@ -26,6 +26,11 @@ describe("every command", () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
+  it("belongs to a program that tells its version", () => {
+    expect(createProgram().version()).toMatch(/^\d+\.\d+\.\d+/);
+    expect(createProgram().helpInformation()).toContain("--version");
+  });
+
   it("is shown, but for those that are not for people", () => {
     const shown = createProgram().helpInformation();
     for (const name of INTERNAL) expect(shown).not.toContain(name);

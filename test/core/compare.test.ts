@@ -174,6 +174,20 @@ describe("the page", () => {
       expect(bars.reduce((sum, bar) => sum + bar.current, 0)).toBeCloseTo(1, 9);
     }
   });
+
+  it.each([13, 28, 29, 56, 57, 100, 1000])(
+    "gives as many whole numbers to every bar: 0 to %i, each once, has no gap and no peak",
+    (most) => {
+      const sorted = Float64Array.from({ length: most + 1 }, (_, value) => value);
+      const side = { kind: "numbers" as const, sorted, missing: 0 };
+      const { bars } = barsOf({ kind: "continuous", min: 0, max: 1e6 }, side, side);
+      const inner = bars.filter(({ label }) => label.includes(" to ")).map(({ reference }) => reference);
+      expect(bars.reduce((sum, { reference }) => sum + reference, 0)).toBeCloseTo(1, 9);
+      expect(inner.length).toBeLessThanOrEqual(28);
+      expect(new Set(inner.slice(0, -1)).size).toBe(1);
+      expect(inner.at(-1)).toBeGreaterThan(0);
+    },
+  );
 });
 
 describe("domainAuc", () => {

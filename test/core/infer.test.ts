@@ -57,6 +57,18 @@ test("TC-76 identifiers, leaks and constants are proposed as forbidden, with the
   expect(notes).toMatch(/zone: forbidden, it has one value only/);
 });
 
+test("a mistyped label is met with the column it was probably meant to be; nothing is drafted from no rows", async () => {
+  await expect(draftOf("t.csv", TABLE, "refnd")).rejects.toThrow(
+    "no column is called refnd; did you mean refund?",
+  );
+  await expect(draftOf("t.csv", TABLE, "outcome")).rejects.toThrow(/no column is called outcome$/);
+  for (const [name, text] of [
+    ["empty.csv", ""],
+    ["header.csv", "a;b;y\n"],
+  ] as const)
+    await expect(draftOf(name, text)).rejects.toThrow("no rows to draft from");
+});
+
 test("JSON lines give the same draft", async () => {
   const [header = "", ...rows] = TABLE.trim().split("\n");
   const names = header.split(";");

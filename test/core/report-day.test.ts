@@ -134,6 +134,13 @@ describe("a day's report", () => {
     expect(headlineOf(quiet)).toBe("No request was served");
   });
 
+  it("calls a span quiet only when it is over", () => {
+    const quiet = { ...parts, snapshots: [], decisions: [], entries: [] };
+    const at = (asOfMs: number): string => headlineOf(dayReport({ ...quiet, asOfMs }));
+    expect(at(START + DAY)).toBe("No request was served");
+    expect(at(START + DAY - 1)).toBe("Not over yet: requests are counted when their window closes");
+  });
+
   it("is one page without scripts or requests, with every foreign word escaped", () => {
     const page = reportPage(report);
     expect(page).toContain("&#60;b&#62;it is better&#60;/b&#62;");
