@@ -8,6 +8,7 @@ import { DatasetManifest } from "../../contracts/dataset.ts";
 import type { FeatureContract } from "../../contracts/feature-contract.ts";
 import { canonicalJson } from "../core/canonical.ts";
 import { Fault } from "../core/fault.ts";
+import { nearestWord } from "../core/nearest.ts";
 import type { Findings } from "../core/findings.ts";
 import { createRowPacker, frozenColumns } from "./dataset-cells.ts";
 import { createDatasetEngine } from "./dataset-engine.ts";
@@ -146,7 +147,13 @@ export const findDataset = async (
   const root = resolve(home, "datasets");
   const [name, pinned] = reference.includes("@") ? reference.split("@") : [null, reference];
   const digest = await digestOf(root, pinned ?? "");
-  if (digest === null) throw new Fault("poison", `${reference}: no such frozen dataset`);
+  if (digest === null) {
+    const meant = nearestWord(reference, await readdir(join(root, "names")).catch(() => []));
+    throw new Fault(
+      "poison",
+      `${reference}: no such frozen dataset${meant === null ? "" : `; did you mean ${meant}?`}`,
+    );
+  }
   if (name !== null && name !== undefined && (!NAME.test(name) || (await named(root, name)) === null))
     throw new Fault("poison", `${reference}: no dataset was ever named ${name}`);
   const folder = join(root, digest);

@@ -54,7 +54,11 @@ const list = (flags: ListFlags): Promise<void> =>
       ({ id, window_start, model, action, version, sentence }) =>
         `${id.slice(0, 12)}  ${window_start}  ${model}  ${action}${version === null ? "" : ` ${version}`}  ${sentence}`,
     );
-    answer(flags, { items }, lines.length === 0 ? "nothing was decided yet" : lines.join("\n"));
+    const none =
+      flags.action === undefined
+        ? "nothing was decided yet: a decision comes when its window has closed"
+        : `no decision is ${flags.action}`;
+    answer(flags, { items }, lines.length === 0 ? none : lines.join("\n"));
   });
 
 const show = (record: DecisionRecord, flags: { json?: boolean }): Promise<void> => {
@@ -79,6 +83,7 @@ const replay = async (id: string | undefined, flags: ReplayFlags, command: Comma
   return withStores(async (stores) => {
     const models = await decidedModels(stores, flags.model);
     const all = await replayHistory({ decisions: stores.decisions, models, sinceMs: null });
+    if (all.decisions === 0 && flags.json !== true) return refuse("there is no decision to replay");
     const different = all.different.map((one) => `differs: ${one.model} ${one.id}`);
     answer(
       flags,

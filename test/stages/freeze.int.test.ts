@@ -160,6 +160,9 @@ test("a frozen dataset reads back by name, prefix and name@digest, sorted stably
     expect(Object.keys(frozen.columns)).not.toContain("secret");
   }
   await expect(readFrozen(home, "nobody", engine.url)).rejects.toThrow("no such frozen dataset");
+  await expect(readFrozen(home, "shopp", engine.url)).rejects.toThrow(
+    "no such frozen dataset; did you mean shop?",
+  );
 });
 
 test("a dataset whose bytes changed is refused", async () => {
