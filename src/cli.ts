@@ -25,11 +25,12 @@ try {
 }
 
 /** The message and those beneath it: the first says what was being done, the last why it failed; nothing is said twice. */
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, said = ""): string {
   if (!(error instanceof Error)) return String(error);
-  const message = NO_FILE.exec(error.message)?.[1];
-  const told = message === undefined ? error.message : `${message}: no such file`;
+  const file = NO_FILE.exec(error.message)?.[1];
+  const told =
+    file === undefined ? error.message : said.includes(file) ? "no such file" : `${file}: no such file`;
   if (error.cause === undefined) return told;
-  const beneath = reasonOf(error.cause);
+  const beneath = reasonOf(error.cause, told);
   return told.includes(beneath) ? told : `${told}: ${beneath}`;
 }
