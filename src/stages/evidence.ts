@@ -63,7 +63,10 @@ export const nextWindow = (
 export const isCarriedOut = ({ decision }: DecisionRecord, { executedThrough }: ModelState): boolean =>
   executedThrough !== null && Date.parse(executedThrough) >= Date.parse(decision.window_end);
 
-/** Loads all a decision about a closed window may look at; what cannot be loaded rejects, and the look is tried again. */
+/**
+ * Loads all a decision about a closed window may look at; what cannot be loaded rejects, and the look is tried again. Outcomes count that have
+ * matured by the window's end, not within the lateness after it: a look in time has measured no more, so one that catches up sees no more.
+ */
 export const gatherEvidence = async (
   ports: EvidencePorts,
   options: EvidenceOptions,
@@ -118,7 +121,7 @@ export const gatherEvidence = async (
     trust: trust === null ? null : Math.round(trust * 1e9) / 1e9,
     baseline: recordOf(governance, governance.promoted)?.baseline ?? null,
     matured_windows: maturedWindows(governance.quarantines, drift.since, {
-      nowMs: window.nowMs,
+      nowMs: window.endMs,
       sizeMs: window.endMs - window.startMs,
       horizonMs,
     }),
@@ -196,7 +199,7 @@ const performanceOf = async (
       span: { startMs: window.endMs - reachMs, endMs: window.endMs },
       scope: ALL,
     })
-  ).filter((row) => row.role === "production" && row.maturedAtMs <= window.nowMs);
+  ).filter((row) => row.role === "production" && row.maturedAtMs <= window.endMs);
   const realised = outsideQuarantine(
     rows.filter((row) => row.kind === "realised"),
     governance.quarantines,
@@ -257,7 +260,7 @@ const shadowOf = async (
   const rows = outsideQuarantine(stored, quarantines).filter(
     (row) =>
       row.productionVersion === production.metadata.version &&
-      row.windowStartMs + sizeMs + by.horizonMs <= window.nowMs,
+      row.windowStartMs + sizeMs + by.horizonMs <= window.endMs,
   );
   return pairedOf(
     {
