@@ -354,6 +354,11 @@ const stageHandlers = (stores: Stores, by: Around & Watched): StageHandlers => {
   };
 };
 
+/** Refusals that other rows may lift; any other is the trainer's failure, and three of those in a row open the circuit. */
+const OF_ROWS = new Set(
+  "too_few_rows no_rows too_many_rows one_class unlabelled_rows not_finite encoding_exhausted".split(" "),
+);
+
 /** Trains in a child process on the stores this process uses. */
 export const trainer =
   ({ config }: Stores, env: NodeJS.ProcessEnv): RetrainPorts["train"] =>
@@ -373,7 +378,11 @@ export const trainer =
       const answer = await runTraining(job, { env: { ...env, FLYBALL_HOME: config.home }, signal });
       return answer.ok
         ? { ok: true, version: answer.version }
-        : { ok: false, outcome: "refused", detail: `${answer.refused}: ${answer.detail}` };
+        : {
+            ok: false,
+            outcome: OF_ROWS.has(answer.refused) ? "refused" : "failed",
+            detail: `${answer.refused}: ${answer.detail}`,
+          };
     } catch (cause) {
       return { ok: false, outcome: "failed", detail: cause instanceof Error ? cause.message : String(cause) };
     }

@@ -161,9 +161,9 @@ it(
       FLYBALL_TRAINER_COMMAND: JSON.stringify([process.execPath, script, model, "{output}"]),
     });
     await retrain(ports({ train: trainer(house.stores, env("")) }), job, live);
-    expect(await state()).toMatchObject({ training: null, promoted: "1.0.0" });
+    expect(await state()).toMatchObject({ training: null, promoted: "1.0.0", trainingFailures: 1 });
     expect(await told()).toMatchObject([
-      { outcome: "refused", version: null, detail: expect.stringMatching(/trainer_failed: .*no licence/s) },
+      { outcome: "failed", version: null, detail: expect.stringMatching(/trainer_failed: .*no licence/s) },
     ]);
 
     asked = [];

@@ -127,7 +127,11 @@ const Actions = ({ value, onAsk }: { value: Answer; onAsk: (asked: Asked) => voi
           ? button("freeze", "Promotions, shadowing and trainings are held back.", null)
           : button("unfreeze", "The governor goes on.", null)}
         {button("retrain", "A new candidate is trained now; resets an open circuit.", null)}
-        {button("release", "Every quarantined window counts again.", null)}
+        {button(
+          "release",
+          "Every quarantined window counts again.",
+          value.governance.quarantines.some(({ released }) => !released) ? null : [],
+        )}
       </div>
     </Card>
   );
