@@ -18,7 +18,7 @@ import type {
 import type { Decision, Memory } from "../contracts/decision.ts";
 import type { Encoding } from "../contracts/encoding.ts";
 import type { FeatureContract } from "../contracts/feature-contract.ts";
-import type { LedgerDraft, LedgerEntry, LedgerState } from "../contracts/governance.ts";
+import type { LedgerDraft, LedgerEntry, LedgerState, Training } from "../contracts/governance.ts";
 import type { RetrainJob, Stage } from "../contracts/jobs.ts";
 import type { Snapshot } from "../contracts/snapshot.ts";
 import type { Column } from "./core/encode.ts";
@@ -215,6 +215,12 @@ export interface EnqueuesWork {
   retrain(job: RetrainJob): Promise<void>;
 }
 
+/** What a stage does with a look or a training; `signal` is aborted when the job's lock is lost. */
+export interface StageHandlers {
+  readonly look: Partial<Record<Stage, (throughMs: number | null, signal: AbortSignal) => Promise<void>>>;
+  readonly retrain: (job: RetrainJob, signal: AbortSignal) => Promise<void>;
+}
+
 export interface KeepsAlerts {
   keep(alert: {
     id: string;
@@ -243,6 +249,20 @@ export interface Figure {
 export interface ReadsFigures {
   figures(): Promise<readonly Figure[]>;
 }
+
+/** What came of a training: `refused` for its rows, which others may lift, or `failed` for whatever else. */
+export type TrainingResult =
+  | { readonly ok: true; readonly version: string }
+  | { readonly ok: false; readonly outcome: "failed" | "refused"; readonly detail: string };
+
+/** Trains on rows up to the training's `through`, leaving out quarantined spans; publishes under the training's id. */
+export type TrainsOnWindows = (by: {
+  readonly model: string;
+  readonly training: Training;
+  readonly parent: string;
+  readonly quarantined: readonly { startMs: number; endMs: number }[];
+  readonly signal: AbortSignal;
+}) => Promise<TrainingResult>;
 
 /** One way to reach people. Rejects with a Fault: transient when trying again may help. */
 export type DeliversAlerts = (alert: Alert) => Promise<void>;

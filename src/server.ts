@@ -8,13 +8,13 @@ import { createServingModels, type ServingModels, type ServingTarget } from "./a
 import { openSpool } from "./adapters/spool.ts";
 import { createIds } from "./adapters/uuid.ts";
 import { createApp } from "./http/app.ts";
-import { createGuard, refuseOpenDoor } from "./http/guard.ts";
+import { refuseOpenDoor } from "./http/guard.ts";
 import { serve } from "./http/serve.ts";
 import { sessionRoutes } from "./http/session.ts";
 import { durationMs } from "./core/duration.ts";
 import { readMounts } from "./http/mounts.ts";
 import type { ServingClock } from "./ports-serving.ts";
-import { wireKeys, wireReading, wireStores, type Stores } from "./wiring.ts";
+import { wireGuard, wireKeys, wireReading, wireStores, type Stores } from "./wiring.ts";
 
 /** How often the sealed head is confirmed when nobody called. */
 const POLL_MS = 250;
@@ -64,14 +64,7 @@ export const runServer = async (
   const reading = wireReading(stores, ids.random);
   const wall = { epochMs: () => Date.now(), monotonicMs: () => performance.now() };
   const { public_url: publicUrl, auth_failures_per_minute: failuresPerMinute } = service.api;
-  const guard = createGuard(
-    { keys, ...wall },
-    {
-      perKeyPerSecond: service.api.rate_per_key,
-      perAddressPerSecond: service.api.rate_per_address,
-      failuresPerMinute,
-    },
-  );
+  const guard = wireGuard(config, keys);
   const api = createApp(
     {
       models,

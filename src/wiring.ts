@@ -25,6 +25,7 @@ import type { Engine } from "./adapters/rows.ts";
 import { createSnapshots, createTraffic } from "./adapters/snapshot-store.ts";
 import { createWebFiles } from "./adapters/web-files.ts";
 import { parsePolicy, type ReadyPolicy } from "./core/policy.ts";
+import { createGuard } from "./http/guard.ts";
 import type {
   KeepsAlerts,
   KeepsDecisions,
@@ -35,6 +36,7 @@ import type {
   ReadsRegistry,
   ReadsTraffic,
 } from "./ports.ts";
+import type { Guard } from "./ports-serving.ts";
 
 /** Longer than any answer a healthy neighbour takes. */
 const COMMAND_TIMEOUT_MS = 5_000;
@@ -140,6 +142,17 @@ export const wireKeys = async (config: Config, env: NodeJS.ProcessEnv): Promise<
   await keys.refresh();
   return keys;
 };
+
+/** Who may pass a door of this deployment, and how often. */
+export const wireGuard = ({ service: { api } }: Config, keys: KeyStore): Guard =>
+  createGuard(
+    { keys, epochMs: Date.now, monotonicMs: () => performance.now() },
+    {
+      perKeyPerSecond: api.rate_per_key,
+      perAddressPerSecond: api.rate_per_address,
+      failuresPerMinute: api.auth_failures_per_minute,
+    },
+  );
 
 /** Opens ClickHouse alone. */
 export const wireClickhouse = (config: Config): Clickhouse => {

@@ -6,38 +6,35 @@ import type { Config } from "../src/adapters/config.ts";
 import { createFailpoints } from "../src/adapters/failpoints.ts";
 import { createFactRetention } from "../src/adapters/fact-retention.ts";
 import { createFactSink } from "../src/adapters/fact-sink.ts";
-import { createQueues, startStageWorkers, type Queues, type StageHandlers } from "../src/adapters/queues.ts";
+import { createQueues, startStageWorkers, type Queues } from "../src/adapters/queues.ts";
 import { createMetricsStore } from "../src/adapters/metrics-store.ts";
 import { createReadStore } from "../src/adapters/read-store.ts";
 import { createReconciliationStore } from "../src/adapters/reconciliation-store.ts";
 import { createReportStore } from "../src/adapters/report-store.ts";
 import { createStreamProgress } from "../src/adapters/stream-progress.ts";
 import { createStreamReader } from "../src/adapters/streams.ts";
-import { runTraining } from "../src/adapters/training-process.ts";
+import { createTraining } from "../src/adapters/training-process.ts";
+import type { StageHandlers } from "../src/ports.ts";
 import type { ReadsProgress } from "../src/ports-recording.ts";
 import { durationMs } from "../src/core/duration.ts";
 import { lossAlerts } from "../src/core/found-alerts.ts";
-import { windowStart } from "../src/core/time.ts";
-import { deploymentWatermark, type WatermarkPolicy } from "../src/core/watermark.ts";
-import { createGuard, refuseOpenDoor } from "../src/http/guard.ts";
+import { ticksOf, watermarkPolicyOf } from "../src/core/pace.ts";
+import { deploymentWatermark } from "../src/core/watermark.ts";
+import { refuseOpenDoor } from "../src/http/guard.ts";
 import { createWorkerMetrics, serveWorkerMetrics, type WorkerMetrics } from "../src/http/worker-metrics.ts";
-import { driftProfile, loadPolicy, wireKeys, wireStores, type Stores } from "../src/wiring.ts";
+import { driftProfile, loadPolicy, wireGuard, wireKeys, wireStores, type Stores } from "../src/wiring.ts";
 import { Alert } from "../contracts/alerts.ts";
-import type { Stage } from "../contracts/jobs.ts";
-import type { StreamKind } from "../contracts/event.ts";
 import { decide } from "./decide.ts";
 import { execute } from "./execute.ts";
 import { measure } from "./measure.ts";
 import { notify } from "./notify.ts";
 import { reconcile } from "./reconcile.ts";
-import { createRecorder } from "./record.ts";
-import { withRecovery } from "./recovery.ts";
+import { runRecorders } from "./recorders.ts";
+import { recovering } from "./recovery.ts";
 import { report } from "./report.ts";
 import { retain } from "./retain.ts";
-import { retrain, type RetrainPorts } from "./retrain.ts";
+import { retrain } from "./retrain.ts";
 import { roll } from "./roll.ts";
-
-const KINDS: readonly StreamKind[] = ["events", "labels"];
 
 export interface Workers {
   /** Of /metrics; null where none is served. */
@@ -50,24 +47,24 @@ export const runWorkers = async (config: Config, env: NodeJS.ProcessEnv): Promis
   const stores = wireStores(config, "workers");
   await stores.ledger.recover({ at: new Date(await stores.now()).toISOString(), actor: "workers" });
   const queues = createQueues(stores.redisUrl);
-  const { partitions } = config.service.streams;
-  const progress = createStreamProgress({ redis: stores.streamsAt, partitions });
+  const progress = createStreamProgress({
+    redis: stores.streamsAt,
+    partitions: config.service.streams.partitions,
+  });
   const alerting = openAlerting(stores, env);
   const metrics = openMetrics(stores, progress);
   const shown = await showMetrics(stores, metrics, env);
   const ending = new AbortController();
-  const recording = startRecorders(stores, { queues, progress, signal: ending.signal, env });
-  const stages = startStageWorkers(
-    stores.redisUrl,
-    recovering(stores, stageHandlers(stores, { queues, progress, env, alerting, metrics })),
-    stores.log,
-  );
-  await queues.schedule(ticks(config));
+  const around = { queues, progress, env, alerting, metrics };
+  const recording = startRecorders(stores, around, ending.signal);
+  const handlers = recovering(stores, stageHandlers(stores, around));
+  const stages = startStageWorkers(stores.redisUrl, handlers, stores.log);
+  await queues.schedule(ticksOf(config));
   // A Redis that was emptied has lost the ticks too.
   const minding = setInterval(
     () =>
       void queues
-        .schedule(ticks(config))
+        .schedule(ticksOf(config))
         .catch((cause: unknown) => stores.log.warn({ cause: String(cause) }, "the ticks cannot be minded")),
     TICKS_MINDED_MS,
   );
@@ -89,46 +86,6 @@ export const runWorkers = async (config: Config, env: NodeJS.ProcessEnv): Promis
 
 const TICKS_MINDED_MS = 5_000;
 
-/** Every look rebuilds a ledger that Redis has lost and looks again. */
-const recovering = (stores: Stores, { look, retrain }: StageHandlers): StageHandlers => {
-  const ports = { ledger: stores.ledger, now: () => stores.now(), log: stores.log };
-  return {
-    look: Object.fromEntries(
-      Object.entries(look).map(([stage, handler]) => [
-        stage,
-        (throughMs: number | null, signal: AbortSignal) =>
-          withRecovery(ports, () => handler(throughMs, signal)),
-      ]),
-    ),
-    retrain: (job, signal) => withRecovery(ports, () => retrain(job, signal)),
-  };
-};
-
-/** Under replay the watermark drives the stages: there ticks only catch what a fault left undone. */
-const ticks = ({ schedule, service }: Config): Partial<Record<Stage, number>> => {
-  const rollMs = service.clock === "replay" ? REPLAY_TICK_MS : durationMs(schedule.roll);
-  return {
-    roll: rollMs,
-    measure: rollMs,
-    decide: rollMs,
-    execute: durationMs(schedule.execute),
-    notify: rollMs,
-    reconcile: durationMs(schedule.reconcile),
-    trim: durationMs(schedule.trim),
-    // A replay's days are over in seconds: they are reported when somebody asks.
-    ...(schedule.report === null || service.clock === "replay"
-      ? {}
-      : { report: durationMs(schedule.report) }),
-  };
-};
-
-const REPLAY_TICK_MS = 30_000;
-
-interface Watched {
-  readonly alerting: ReturnType<typeof openAlerting>;
-  readonly metrics: WorkerMetrics;
-}
-
 const openAlerting = ({ config, log }: Stores, env: NodeJS.ProcessEnv) => {
   const alerts = loadAlerts(config.configDir, env);
   return { config: alerts, ...openChannels(alerts, { log, wallNow: Date.now }) };
@@ -140,7 +97,7 @@ const openMetrics = (
 ): WorkerMetrics =>
   createWorkerMetrics({
     streams,
-    watermark: async () => deploymentWatermark(await streams.watermarks(), watermarkPolicy(config)).ms,
+    watermark: async () => deploymentWatermark(await streams.watermarks(), watermarkPolicyOf(config)).ms,
     reached: (stage) => loop.progress.get(`loop:${stage}`),
     ledger,
     figures: createMetricsStore(clickhouse, config.service.windows.decide),
@@ -153,15 +110,7 @@ const showMetrics = async ({ config, log }: Stores, metrics: WorkerMetrics, env:
   if (port === null) return null;
   const keys = await wireKeys(config, env);
   refuseOpenDoor(keys.configured(), host);
-  const { api } = config.service;
-  const guard = createGuard(
-    { keys, epochMs: Date.now, monotonicMs: () => performance.now() },
-    {
-      perKeyPerSecond: api.rate_per_key,
-      perAddressPerSecond: api.rate_per_address,
-      failuresPerMinute: api.auth_failures_per_minute,
-    },
-  );
+  const guard = wireGuard(config, keys);
   return serveWorkerMetrics(metrics, { host, port, guard }).catch((cause: unknown) => {
     log.warn({ host, port, cause: String(cause) }, "no /metrics of the workers: set FLYBALL_METRICS_PORT");
     return null;
@@ -172,58 +121,50 @@ interface Around {
   readonly queues: Queues;
   readonly progress: ReadsProgress;
   readonly env: NodeJS.ProcessEnv;
+  readonly alerting: ReturnType<typeof openAlerting>;
+  readonly metrics: WorkerMetrics;
 }
 
-const watermarkPolicy = ({ service }: Config): WatermarkPolicy =>
-  service.clock === "replay"
-    ? { clock: "replay" }
-    : { clock: "wall", producerTimeoutMs: durationMs(service.streams.producer_timeout) };
-
 /** One recorder a stream partition, each with a stable name, so that a restarted process finds its own pending batch. */
-const startRecorders = async (stores: Stores, by: Around & { signal: AbortSignal }): Promise<void> => {
-  const { queues, progress, signal, env } = by;
-  const { service } = stores.config;
+const startRecorders = (
+  stores: Stores,
+  { queues, progress, env }: Around,
+  signal: AbortSignal,
+): Promise<void> => {
+  const { service, home } = stores.config;
   const replay = service.clock === "replay";
-  const lateness = durationMs(service.windows.allowed_lateness);
-  const base = durationMs(service.windows.sizes[0] ?? "5m");
-  const failpoint = createFailpoints(env["FLYBALL_FAILPOINTS"], Math.random, stores.config.home);
-  let announced = -1;
-  /** Worth a look once a window may have closed; under replay every step is, because the replayer waits for it. */
-  const onWatermark = async (ms: number): Promise<void> => {
-    const closed = replay ? ms : windowStart(ms - lateness, base);
-    if (closed <= announced) return;
-    announced = closed;
-    await queues.look("roll", ms);
-  };
-  const recorders = KINDS.flatMap((kind) =>
-    Array.from({ length: service.streams.partitions }, (_, partition) => {
-      const stream = createStreamReader({
-        redis: stores.streamsAt,
-        kind,
-        partition,
-        consumer: `recorder-${env["FLYBALL_SLOT"] ?? "0"}`,
-        notice: (notice) => stores.log.warn(notice, "stream"),
-        // A replayer waits for each step; under the wall clock company makes fewer, larger inserts.
-        ...(replay ? { lingerMs: 150 } : {}),
-      });
-      const sink = createFactSink(stores.clickhouse, kind);
-      const recorder = createRecorder(
-        {
-          stream,
-          facts: sink,
-          letters: sink,
-          progress,
-          onWatermark,
-          failpoint,
-          wallNow: Date.now,
-          log: stores.log,
-        },
-        { watermark: watermarkPolicy(stores.config) },
-      );
-      return recorder.run(signal).finally(() => stream.close());
-    }),
+  return runRecorders(
+    {
+      open: (kind, partition) => {
+        const sink = createFactSink(stores.clickhouse, kind);
+        const stream = createStreamReader({
+          redis: stores.streamsAt,
+          ...{ kind, partition, consumer: `recorder-${env["FLYBALL_SLOT"] ?? "0"}` },
+          notice: (notice) => stores.log.warn(notice, "stream"),
+          // A replayer waits for each step; under the wall clock company makes fewer, larger inserts.
+          ...(replay ? { lingerMs: 150 } : {}),
+        });
+        return { stream, facts: sink, letters: sink };
+      },
+      progress,
+      lookAt: (ms) => queues.look("roll", ms),
+      failpoint: createFailpoints(env["FLYBALL_FAILPOINTS"], Math.random, home),
+      wallNow: Date.now,
+      log: stores.log,
+    },
+    {
+      partitions: service.streams.partitions,
+      watermark: watermarkPolicyOf(stores.config),
+      // Under replay every step is worth a look, because the replayer waits for it.
+      window: replay
+        ? null
+        : {
+            sizeMs: durationMs(service.windows.sizes[0] ?? "5m"),
+            latenessMs: durationMs(service.windows.allowed_lateness),
+          },
+    },
+    signal,
   );
-  await Promise.all(recorders);
 };
 
 /** Losses as reconciliation saw them last; notify takes in those it does not know. */
@@ -231,7 +172,7 @@ const FOUND = "found";
 /** A day is looked back over, and a gap is given the time a recorder may hold a batch. */
 const RECONCILED = { windowMs: 86_400_000, graceMs: 5 * 60_000 };
 
-const stageHandlers = (stores: Stores, by: Around & Watched): StageHandlers => {
+const stageHandlers = (stores: Stores, by: Around): StageHandlers => {
   const { queues, progress, env, alerting, metrics } = by;
   const { config, log, ledger, loop } = stores;
   const failpoint = createFailpoints(env["FLYBALL_FAILPOINTS"], Math.random, config.home);
@@ -259,7 +200,7 @@ const stageHandlers = (stores: Stores, by: Around & Watched): StageHandlers => {
   return {
     look: {
       roll: async (throughMs) => {
-        const watermark = deploymentWatermark(await progress.watermarks(), watermarkPolicy(config)).ms;
+        const watermark = deploymentWatermark(await progress.watermarks(), watermarkPolicyOf(config)).ms;
         const through = Math.max(throughMs ?? 0, watermark ?? 0);
         if (through === 0) return;
         await roll(ports, windows, through - durationMs(windows.allowed_lateness));
@@ -341,7 +282,7 @@ const stageHandlers = (stores: Stores, by: Around & Watched): StageHandlers => {
         {
           ledger,
           registry: stores.bundles,
-          train: trainer(stores, env),
+          train: createTraining(config, env),
           now: () => stores.now(),
           log,
           failpoint,
@@ -353,37 +294,3 @@ const stageHandlers = (stores: Stores, by: Around & Watched): StageHandlers => {
     },
   };
 };
-
-/** Refusals that other rows may lift; any other is the trainer's failure, and three of those in a row open the circuit. */
-const OF_ROWS = new Set(
-  "too_few_rows no_rows too_many_rows one_class unlabelled_rows not_finite encoding_exhausted".split(" "),
-);
-
-/** Trains in a child process on the stores this process uses. */
-export const trainer =
-  ({ config }: Stores, env: NodeJS.ProcessEnv): RetrainPorts["train"] =>
-  async ({ model, training, parent, quarantined, signal }) => {
-    const { service } = config;
-    const throughMs = Date.parse(training.through);
-    const job = {
-      model,
-      training_id: training.trainingId,
-      parent,
-      start_ms: throughMs - durationMs(service.training.span),
-      end_ms: throughMs,
-      quarantined,
-      created_at: training.requestedAt,
-    };
-    try {
-      const answer = await runTraining(job, { env: { ...env, FLYBALL_HOME: config.home }, signal });
-      return answer.ok
-        ? { ok: true, version: answer.version }
-        : {
-            ok: false,
-            outcome: OF_ROWS.has(answer.refused) ? "refused" : "failed",
-            detail: `${answer.refused}: ${answer.detail}`,
-          };
-    } catch (cause) {
-      return { ok: false, outcome: "failed", detail: cause instanceof Error ? cause.message : String(cause) };
-    }
-  };

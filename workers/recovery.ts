@@ -2,7 +2,7 @@
 // look that found out is tried again. Anything else that went wrong is the caller's.
 import { Fault } from "../src/core/fault.ts";
 import { isoOf } from "../src/core/time.ts";
-import type { Log } from "../src/ports.ts";
+import type { Log, StageHandlers } from "../src/ports.ts";
 
 export interface RecoveryPorts {
   readonly ledger: {
@@ -27,3 +27,15 @@ export const withRecovery = async <T>(ports: RecoveryPorts, look: () => Promise<
     return look();
   }
 };
+
+/** The same handlers, each of whose looks rebuilds a ledger that Redis has lost and looks again. */
+export const recovering = (ports: RecoveryPorts, { look, retrain }: StageHandlers): StageHandlers => ({
+  look: Object.fromEntries(
+    Object.entries(look).map(([stage, handler]) => [
+      stage,
+      (throughMs: number | null, signal: AbortSignal) =>
+        withRecovery(ports, () => handler(throughMs, signal)),
+    ]),
+  ),
+  retrain: (job, signal) => withRecovery(ports, () => retrain(job, signal)),
+});

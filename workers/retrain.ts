@@ -1,29 +1,18 @@
 // Stage: retrain. Carries out the training that stands written ahead in the ledger: labelled production windows in, a bundle and the
 // end of the training out. Idempotency key: the training id, derived from the decision that asked; a bundle already published for
 // it is adopted, never trained twice. The fitting runs in a process of its own, so that it never starves a job's lock.
-import type { LedgerEvent, ModelState, Training } from "../contracts/governance.ts";
+import type { LedgerEvent, ModelState } from "../contracts/governance.ts";
 import type { RetrainJob } from "../contracts/jobs.ts";
 import { planRegister } from "../src/core/governance-moves.ts";
 import { modelOf } from "../src/core/governance-state.ts";
 import { planTrainingFinished } from "../src/core/governance-training.ts";
 import { isoOf } from "../src/core/time.ts";
-import type { KeepsLedger, Log, ReadsRegistry } from "../src/ports.ts";
-
-export type TrainingResult =
-  | { readonly ok: true; readonly version: string }
-  | { readonly ok: false; readonly outcome: "failed" | "refused"; readonly detail: string };
+import type { KeepsLedger, Log, ReadsRegistry, TrainingResult, TrainsOnWindows } from "../src/ports.ts";
 
 export interface RetrainPorts {
   readonly ledger: KeepsLedger;
   readonly registry: ReadsRegistry;
-  /** Trains in a child process on rows up to `through`, leaving out quarantined spans; publishes under the training's id. */
-  readonly train: (by: {
-    model: string;
-    training: Training;
-    parent: string;
-    quarantined: readonly { startMs: number; endMs: number }[];
-    signal: AbortSignal;
-  }) => Promise<TrainingResult>;
+  readonly train: TrainsOnWindows;
   readonly now: () => Promise<number>;
   readonly log: Log;
   /** Where the fault suite may end the process. */

@@ -3,7 +3,7 @@
 import { Queue, Worker, type Job } from "bullmq";
 import { z } from "zod";
 import { LookJob, QUEUE_PREFIX, RetrainJob, Stage } from "../../contracts/jobs.ts";
-import type { EnqueuesWork, Log } from "../ports.ts";
+import type { EnqueuesWork, Log, StageHandlers } from "../ports.ts";
 
 /** Finished jobs kept for people to look at. */
 const KEPT = { count: 100 };
@@ -84,12 +84,6 @@ export const createQueues = (redisUrl: string): Queues => {
 
 export interface StageWorkers {
   close(): Promise<void>;
-}
-
-/** What a stage does with a look or a training; `signal` is aborted when the job's lock is lost. */
-export interface StageHandlers {
-  readonly look: Partial<Record<Stage, (throughMs: number | null, signal: AbortSignal) => Promise<void>>>;
-  readonly retrain: (job: RetrainJob, signal: AbortSignal) => Promise<void>;
 }
 
 /** Runs the stages, one job of each at a time in this process. */

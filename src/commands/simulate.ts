@@ -9,7 +9,8 @@ import { projectRoot } from "../adapters/config.ts";
 import { parsePolicy, policyJson, readyPolicy, type ReadyPolicy } from "../core/policy.ts";
 import { isScenario, SCENARIOS, type ScenarioName } from "../core/simulate-scenarios.ts";
 import { summariseRuns, type Rate, type Spread, type Summary } from "../core/simulate-summary.ts";
-import { runScenario, type RunResult } from "../core/simulate.ts";
+import type { RunResult } from "../core/simulate-tally.ts";
+import { runScenario } from "../core/simulate.ts";
 import { answer, mistakes } from "./offline.ts";
 import type { SimulationShare } from "./simulate-thread.ts";
 

@@ -3,13 +3,8 @@
 import type { Decision } from "../../contracts/decision.ts";
 import type { ModelState, Quarantine, VersionRecord, VersionState } from "../../contracts/governance.ts";
 import { emptyModel } from "./governance-state.ts";
+import type { Truth } from "./simulate-scenarios.ts";
 import { f1At } from "./simulate-world.ts";
-
-/** The truth about a version: its steps, and how much of the world's change it was trained on. */
-export interface Truth {
-  readonly step: number;
-  readonly trainedOn: number;
-}
 
 export interface SimulatedModel {
   readonly state: ModelState;

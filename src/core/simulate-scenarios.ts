@@ -152,3 +152,13 @@ export const changeIn = (scenario: Scenario, block: number): number => {
   if (lastsBlocks !== null && block >= changeAt + lastsBlocks) return 0;
   return rampBlocks === 0 ? 1 : Math.min(1, (block - changeAt + 1) / rampBlocks);
 };
+
+/** The truth about a version: its steps, and how much of the world's change it was trained on. */
+export interface Truth {
+  readonly step: number;
+  readonly trainedOn: number;
+}
+
+/** How good a version is in a block: what the world changed since its training it does not know. */
+export const stepIn = (world: Scenario, truth: Truth | undefined, block: number): number =>
+  (truth?.step ?? 0) - world.damage * Math.max(0, changeIn(world, block) - (truth?.trainedOn ?? 0));

@@ -1,7 +1,7 @@
 // Core: many simulated runs in one table: rates with Wilson intervals, delays as medians with the spread of the middle nine tenths.
 // A rate over no runs is null, never zero.
 import { wilsonInterval } from "./distributions.ts";
-import type { RunResult } from "./simulate.ts";
+import type { RunResult } from "./simulate-tally.ts";
 
 export interface Rate {
   readonly value: number;

@@ -1,6 +1,5 @@
 // Core: operating characteristics (STATISTICS §8). A seeded world is lived through day by day; each day the real rules judge the real
-// words of evidence and what they decide is carried out. What is counted is what an operator fears: false promotions, missed
-// harm, storms of trainings. One run is one seed: runs may be shared out over threads in any order.
+// words of evidence and what they decide is carried out. One run is one seed: runs may be shared out over threads in any order.
 import type { DriftRow } from "../../contracts/drift.ts";
 import type { Evidence } from "../../contracts/evidence.ts";
 import { emptyMemory, judge, type DecisionInputs } from "./decide.ts";
@@ -13,15 +12,16 @@ import {
   type MaturedWindow,
   type PairHistory,
 } from "./simulate-evidence.ts";
+import { carryOut, endWatch, openModel, register, type SimulatedModel } from "./simulate-ledger.ts";
 import {
-  carryOut,
-  endWatch,
-  openModel,
-  register,
-  type SimulatedModel,
+  changeIn,
+  SCENARIOS,
+  stepIn,
+  type Scenario,
+  type ScenarioName,
   type Truth,
-} from "./simulate-ledger.ts";
-import { changeIn, SCENARIOS, type Scenario, type ScenarioName } from "./simulate-scenarios.ts";
+} from "./simulate-scenarios.ts";
+import { countBlock, EMPTY_RUN, type RunResult } from "./simulate-tally.ts";
 import {
   daySheet,
   drawConfusion,
@@ -32,28 +32,6 @@ import {
 } from "./simulate-world.ts";
 import { isoOf } from "./time.ts";
 import { watchIsOver } from "./watch.ts";
-
-/** What one run did. Blocks count from 0; null where it never happened. */
-export interface RunResult {
-  readonly promotions: number;
-  readonly falsePromotions: number;
-  readonly firstPromotion: number | null;
-  readonly rollbacks: number;
-  readonly falseRollbacks: number;
-  readonly firstRollback: number | null;
-  readonly rejections: number;
-  readonly trainings: number;
-  readonly quarantines: number;
-  /** Judged windows without any change in the world, and those of them that alarmed. */
-  readonly quietWindows: number;
-  readonly falseAlarms: number;
-  /** Blocks from the change to the first drift verdict that asks for a training, and to the first training. */
-  readonly detectionDelay: number | null;
-  readonly trainingDelay: number | null;
-  readonly errors: number;
-  /** Moves of a version decided in an empty, starved, incomplete or passingly shifted window; a quarantine is no such move. */
-  readonly actionsOnUnsound: number;
-}
 
 const DAY_MS = 86_400_000;
 const EPOCH_MS = Date.UTC(2001, 0, 1);
@@ -86,7 +64,7 @@ export const runScenario = (at: {
     promotedAt: isoOf(EPOCH_MS - (watched ? 0 : 8 * DAY_MS)),
   });
   let memory = emptyMemory();
-  const result = { ...NOTHING };
+  const result = { ...EMPTY_RUN };
   for (let block = 0; block < world.blocks; block++) {
     const { now } = dayOf(block);
     if (model.state.training !== null) model = register(model, trainedNow(world, block), now);
@@ -95,7 +73,7 @@ export const runScenario = (at: {
     at.seen?.(inputs);
     const judged = judge(inputs);
     memory = judged.memory;
-    count(result, { world, block, model, verdict: judged.verdict, evidence });
+    countBlock(result, { world, block, model, verdict: judged.verdict, evidence });
     model = carryOut(model, judged.verdict, now);
     if (watchIsOver({ governance: model.state, memory, policy: at.policy, now }))
       model = endWatch(model, now);
@@ -120,26 +98,6 @@ const dayOf = (block: number): Day =>
     now: isoOf(EPOCH_MS + (block + 1) * DAY_MS + LATENESS_MS),
   });
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-const NOTHING: RunResult = {
-  promotions: 0,
-  falsePromotions: 0,
-  firstPromotion: null,
-  rollbacks: 0,
-  falseRollbacks: 0,
-  firstRollback: null,
-  rejections: 0,
-  trainings: 0,
-  quarantines: 0,
-  quietWindows: 0,
-  falseAlarms: 0,
-  detectionDelay: null,
-  trainingDelay: null,
-  errors: 0,
-  actionsOnUnsound: 0,
-};
-
 interface Life {
   readonly world: Scenario;
   readonly dice: Dice;
@@ -158,10 +116,6 @@ const trainedNow = (world: Scenario, block: number): Truth => {
   const change = changeIn(world, block);
   return { step: world.trained[change > 0 ? 1 : 0], trainedOn: change };
 };
-
-/** How good a version is in a block: what the world changed since its training it does not know. */
-const stepIn = (world: Scenario, truth: Truth | undefined, block: number): number =>
-  (truth?.step ?? 0) - world.damage * Math.max(0, changeIn(world, block) - (truth?.trainedOn ?? 0));
 
 const evidenceOf = (life: Life, model: SimulatedModel, block: number, now: string): Evidence => {
   const { world } = life;
@@ -265,61 +219,3 @@ const quarantinedWindows = (
       breached: true,
       matured: Date.parse(windowEnd) <= EPOCH_MS + (block + 1 - world.labelLagBlocks) * DAY_MS,
     }));
-
-const count = (
-  result: Mutable<RunResult>,
-  at: {
-    readonly world: Scenario;
-    readonly block: number;
-    readonly model: SimulatedModel;
-    readonly verdict: ReturnType<typeof judge>["verdict"];
-    readonly evidence: Evidence;
-  },
-): void => {
-  const { world, block, model, verdict, evidence } = at;
-  const { state, truth } = model;
-  const step = (version: string | null) => stepIn(world, truth.get(version ?? ""), block);
-  const changed = world.changeAt !== null && block >= world.changeAt;
-  const alarmed = verdict.drift_verdict.startsWith("RETRAIN");
-  if (!changed && evidence.drift.length > 0) {
-    result.quietWindows++;
-    if (alarmed) result.falseAlarms++;
-  }
-  if (isUnsound(world, block) && MOVES.includes(verdict.action)) result.actionsOnUnsound++;
-  if (changed && alarmed) result.detectionDelay ??= block - (world.changeAt ?? 0);
-  switch (verdict.action) {
-    case "PROMOTE":
-      result.promotions++;
-      result.firstPromotion ??= block;
-      if (world.clone || step(state.candidate) <= step(state.promoted)) result.falsePromotions++;
-      break;
-    case "ROLLBACK":
-      result.rollbacks++;
-      result.firstRollback ??= block;
-      if (step(state.standby) <= step(state.promoted)) result.falseRollbacks++;
-      break;
-    case "REJECT":
-      result.rejections++;
-      break;
-    case "RETRAIN":
-      result.trainings++;
-      if (changed) result.trainingDelay ??= block - (world.changeAt ?? 0);
-      break;
-    case "QUARANTINE":
-      result.quarantines++;
-      break;
-    case "SYSTEM_ERROR":
-      result.errors++;
-      break;
-    case "NONE":
-    case "HOLD":
-    case "SHADOW":
-      break;
-  }
-};
-
-const MOVES: readonly string[] = ["RETRAIN", "SHADOW", "PROMOTE", "REJECT", "ROLLBACK"];
-
-const isUnsound = (world: Scenario, block: number): boolean =>
-  [...world.empty, ...world.starved, ...world.incomplete].includes(block) ||
-  (world.lastsBlocks !== null && changeIn(world, block) > 0);

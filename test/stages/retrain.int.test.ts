@@ -7,8 +7,9 @@ import type { RetrainJob } from "../../contracts/jobs.ts";
 import { floatBytes, message, type Field } from "../../src/core/onnx-proto.ts";
 import { giveCommand } from "../../src/stages/command.ts";
 import { execute, type ExecutePorts } from "../../workers/execute.ts";
-import { retrain, type RetrainPorts, type TrainingResult } from "../../workers/retrain.ts";
-import { trainer } from "../../workers/main.ts";
+import { createTraining } from "../../src/adapters/training-process.ts";
+import type { TrainingResult } from "../../src/ports.ts";
+import { retrain, type RetrainPorts } from "../../workers/retrain.ts";
 import { DAY, HOUR, MODEL, START, startDeployment, type Deployment } from "../support/deployment.ts";
 
 let house: Deployment;
@@ -160,7 +161,7 @@ it(
       FLYBALL_REDIS_URL: house.stack.redisUrl,
       FLYBALL_TRAINER_COMMAND: JSON.stringify([process.execPath, script, model, "{output}"]),
     });
-    await retrain(ports({ train: trainer(house.stores, env("")) }), job, live);
+    await retrain(ports({ train: createTraining(house.stores.config, env("")) }), job, live);
     expect(await state()).toMatchObject({ training: null, promoted: "1.0.0", trainingFailures: 1 });
     expect(await told()).toMatchObject([
       { outcome: "failed", version: null, detail: expect.stringMatching(/trainer_failed: .*no licence/s) },
@@ -171,7 +172,7 @@ it(
     await executeOnce();
     const [again] = asked;
     if (again === undefined) throw new Error("no training was asked for");
-    await retrain(ports({ train: trainer(house.stores, env(learned)) }), again, live);
+    await retrain(ports({ train: createTraining(house.stores.config, env(learned)) }), again, live);
     expect(await state()).toMatchObject({ training: null, promoted: "1.0.0", trainingFailures: 0 });
     const version = (await told()).at(-1)?.version ?? "";
     expect((await state())?.versions[version]).toMatchObject({ state: "TRAINING", parent: "1.0.0" });
