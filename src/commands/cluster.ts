@@ -11,8 +11,11 @@ const RESTART_MS = { first: 200, most: 10_000 };
 /** Runs `processes` api processes until a signal. */
 export const runCluster = async (config: Config, processes: number): Promise<void> => {
   if (cluster.isWorker) {
-    const slot = Number(process.env["FLYBALL_SLOT"] ?? "0");
-    const server = await runServer(config, { slot, bootMs: Date.now(), env: process.env });
+    const server = await runServer(config, {
+      slot: slotOf(process.env),
+      bootMs: Date.now(),
+      env: process.env,
+    });
     process.on("SIGINT", () => undefined); // the primary passes signals on, once
     process.once("SIGTERM", () => void server.close().then(() => process.exit(0)));
     process.send?.({ port: server.port });
@@ -20,7 +23,8 @@ export const runCluster = async (config: Config, processes: number): Promise<voi
   }
   cluster.setupPrimary({ execArgv: [...process.execArgv, ...API_FLAGS] });
   let ending = false;
-  const started = Array.from({ length: processes }, (_, slot) => startSlot(slot, () => ending));
+  const first = slotOf(process.env);
+  const started = Array.from({ length: processes }, (_, at) => startSlot(first + at, () => ending));
   const [port] = await Promise.all(started);
   drainOnSignal(async () => {
     ending = true;
@@ -35,6 +39,9 @@ export const runCluster = async (config: Config, processes: number): Promise<voi
   });
   ready({ host: config.service.api.host, port, processes });
 };
+
+/** The slot of this process, or the first of its workers': machines that share a home are given slots of their own. */
+const slotOf = (env: NodeJS.ProcessEnv): number => Number(env["FLYBALL_SLOT"] ?? "0");
 
 /** Keeps one slot filled; resolves with the port once its first process listens. */
 const startSlot = (slot: number, isEnding: () => boolean): Promise<number> =>
