@@ -2,15 +2,14 @@
 // as CSV, with the table in the terminal and the HTML file. The second file differs in six columns, and the bench fails where other
 // features than those are found. Memory is that of the command and of the engine it starts, together.
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import { stringify } from "yaml";
 import { startClickhouse } from "../src/adapters/clickhouse-child.ts";
 import { createClickhouse } from "../src/adapters/clickhouse.ts";
 import { projectRoot } from "../src/adapters/config.ts";
+import { watchMemory } from "./memory.ts";
 import { machine, median } from "./processes.ts";
 
 const CONTINUOUS = 40;
@@ -162,50 +161,4 @@ const compareOnce = async (home: string, format: string, html: string): Promise<
     throw new Error(`the comparison ended with ${code}:\n${said.slice(0, 2000)}`);
   process.stderr.write(`${format}: ${seconds.toFixed(1)} s, ${rssMb ?? "?"} MB\n`);
   return { seconds, rssMb };
-};
-
-/** Looks ten times a second at the resident memory of a process and its children. */
-const watchMemory = (pid: number): { end(): Promise<number | null> } => {
-  const stop = new AbortController();
-  const watching = (async (): Promise<number | null> => {
-    let most: number | null = null;
-    while (!stop.signal.aborted) {
-      const now = residentOf(pid);
-      if (now !== null) most = Math.max(most ?? 0, now);
-      await pause(100, undefined, { signal: stop.signal }).catch(() => undefined);
-    }
-    return most === null ? null : Math.round(most / 1024);
-  })();
-  return {
-    end: () => {
-      stop.abort();
-      return watching;
-    },
-  };
-};
-
-/** KiB of a process and its descendants; null where the system does not say. */
-const residentOf = (pid: number): number | null => {
-  const read = (file: string): string => {
-    try {
-      return readFileSync(file, "utf8");
-    } catch {
-      return ""; // it ended meanwhile
-    }
-  };
-  const own = /VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1];
-  if (own === undefined) return null;
-  const threads = ((): string[] => {
-    try {
-      return readdirSync(`/proc/${pid}/task`);
-    } catch {
-      return [];
-    }
-  })();
-  const children = threads.flatMap((thread) =>
-    read(`/proc/${pid}/task/${thread}/children`)
-      .split(" ")
-      .filter((word) => /^\d+$/.test(word)),
-  );
-  return children.reduce((sum, child) => sum + (residentOf(Number(child)) ?? 0), Number(own));
 };

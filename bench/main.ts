@@ -12,6 +12,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   record: () => import("./record.ts"),
   peer: () => import("./peer.ts"),
   freshness: () => import("./freshness.ts"),
+  freeze: () => import("./freeze.ts"),
   train: () => import("./train.ts"),
   null: () => import("./null.ts"),
   streams: () => import("./streams.ts"),

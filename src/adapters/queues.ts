@@ -21,7 +21,16 @@ export interface Queues extends EnqueuesWork {
   readonly queues: readonly Queue[];
   /** Ticks of the stages that have one, by name of the stage; those that stand already are left alone. */
   schedule(everyMs: Partial<Record<Stage, number>>): Promise<void>;
+  /** Looks that failed each time they were tried, the newest of each stage first. */
+  givenUp(): Promise<readonly GivenUpLook[]>;
   close(): Promise<void>;
+}
+
+export interface GivenUpLook {
+  /** Unique over all stages. */
+  readonly id: string;
+  readonly stage: Stage;
+  readonly reason: string;
 }
 
 /** Opens the queues of a deployment for enqueuing. */
@@ -75,6 +84,18 @@ export const createQueues = (redisUrl: string): Queues => {
           { name: stage, data: { through: null }, opts: LOOK },
         );
       }
+    },
+    givenUp: async () => {
+      const found = await Promise.all(
+        [...queues].map(async ([stage, queue]) =>
+          (await queue.getFailed()).map(({ id, failedReason }) => ({
+            id: `${stage} ${id ?? ""}`,
+            stage,
+            reason: failedReason,
+          })),
+        ),
+      );
+      return found.flat();
     },
     close: async () => {
       await Promise.all([...queues.values()].map((queue) => queue.close()));

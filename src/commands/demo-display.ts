@@ -30,6 +30,11 @@ export const createDisplay = () => {
   let drawn = 0;
   let lastWeek = "";
   return {
+    /** Says something below the live lines; they are drawn anew after it. */
+    note: (text: string): void => {
+      drawn = 0;
+      say(text);
+    },
     show: (view: DemoView): void => {
       const done = view.journal.answered + view.journal.invalid;
       const share = view.flights === 0 ? 1 : done / view.flights;

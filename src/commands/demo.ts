@@ -4,6 +4,8 @@ import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from "node
 import path from "node:path";
 import { InvalidArgumentError, type Command } from "commander";
 import type { Stores } from "../wiring.ts";
+import { createLookout } from "./demo-lookout.ts";
+import { bootstrap, MODEL, prepare, tellClock } from "./demo-setup.ts";
 
 interface Flags {
   flights: number;
@@ -14,10 +16,6 @@ interface Flags {
 }
 
 const DAY_MS = 86_400_000;
-const FROM = "2001-02-01";
-const TO = "2001-07-01";
-const CONTRACT = "flight-delay@1.0.0";
-const MODEL = "flight-delay";
 /** The announced fault: distances in kilometres, from this instant to that one. */
 const KILOMETRES = {
   fromMs: Date.parse("2001-05-01T00:00:00Z"),
@@ -153,82 +151,6 @@ const onEnd = (ending: AbortController, starting: Promise<{ stop(): Promise<void
   };
 };
 
-/** Freezes January and the flights to replay, trains the baseline and the first candidate. */
-const prepare = async (flags: Flags, say: (text: string) => void, begun: Promise<void>) => {
-  const { homeOf, readContract, withEngine } = await import("./offline.ts");
-  const { createDatasets } = await import("../adapters/dataset-store.ts");
-  const { readFrozen } = await import("../adapters/dataset.ts");
-  const { sqlText } = await import("../adapters/dataset-source.ts");
-  const { projectRoot } = await import("../adapters/config.ts");
-  const { freeze } = await import("../stages/freeze.ts");
-  const { trainOn } = await import("./train.ts");
-  const root = projectRoot();
-  const file = path.join(root, "node_modules", "vega-datasets", "data", "flights-3m.parquet");
-  if (!existsSync(file))
-    throw new Error("the flights are missing: run scripts/setup.sh (npm package vega-datasets)");
-  const { contract, digest } = await readContract(
-    path.join(root, "contracts", "features", `${CONTRACT}.yaml`),
-  );
-  const sqlOf = (name: string): Promise<string> =>
-    sqlText(`@${path.join(root, "contracts", "features", name)}`);
-  const to =
-    flags.days === undefined
-      ? TO
-      : new Date(Date.parse(FROM) + flags.days * DAY_MS).toISOString().slice(0, 10);
-  return withEngine(homeOf(), async (engineUrl) => {
-    const datasets = createDatasets({ home: homeOf(), engineUrl });
-    const keep = async (as: string, sql: string, parameters: Record<string, string>) => {
-      const frozen = await freeze(datasets, {
-        contract,
-        contractDigest: digest,
-        source: { kind: "sql", sql, parameters },
-        as,
-        labels: "required",
-      });
-      if (!frozen.ok)
-        throw new Error(`${as}: ${frozen.findings.total} violations of the contract; nothing was written`);
-      say(`froze ${as}: ${frozen.manifest.rows} flights, digest ${frozen.manifest.digest.slice(0, 12)}`);
-    };
-    await keep("january", await sqlOf("flight-delay.sql"), {
-      flights: file,
-      from: "2001-01-01 00:00:00",
-      to: "2001-02-01 00:00:00",
-    });
-    await keep("replay", await sqlOf("flight-delay-sample.sql"), {
-      source: file,
-      from: `${FROM} 00:00:00`,
-      to: `${to} 00:00:00`,
-      flights: String(flags.flights),
-    });
-    const january = await readFrozen(homeOf(), "january", engineUrl);
-    await begun;
-    const versions: string[] = [];
-    for (const family of ["logistic-regression", "gradient-boosted-trees"] as const) {
-      const trained = await trainOn({
-        contract,
-        digest,
-        frozen: january,
-        test: null,
-        how: { family },
-        split: "temporal",
-        seed: 1,
-        search: 1,
-        threads: 2,
-      });
-      if (!trained.ok) throw new Error(`training was refused: ${trained.refused}: ${trained.detail}`);
-      const { roc_auc, f1, brier } = trained.metrics.test;
-      say(
-        `trained ${trained.model}@${trained.version}, ${family}: AUC ${show(roc_auc)}, F1 ${show(f1)}, Brier ${show(brier)}`,
-      );
-      versions.push(trained.version);
-    }
-    const [first = ""] = versions;
-    return { contract, first, frozen: await readFrozen(homeOf(), "replay", engineUrl) };
-  });
-};
-
-const show = (value: number | null): string => (value === null ? "–" : value.toFixed(3));
-
 const run = async (
   flags: Flags,
   by: {
@@ -240,6 +162,7 @@ const run = async (
   },
 ) => {
   const { createHttpClient } = await import("../adapters/http-client.ts");
+  const { createQueues } = await import("../adapters/queues.ts");
   const { createReplaySource } = await import("../adapters/replay-source.ts");
   const { replay } = await import("../stages/replay.ts");
   const { createDisplay, telling } = await import("./demo-display.ts");
@@ -254,7 +177,17 @@ const run = async (
   const display = createDisplay();
   const moments: { at: string; text: string }[] = [];
   const alerts: string[] = [];
-  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  const queues = createQueues(stores.redisUrl);
+  const lookout = createLookout({
+    givenUp: queues.givenUp,
+    say: display.note,
+    log: path.join(stores.config.home, "logs", "workers.log"),
+    monotonicMs: () => performance.now(),
+  });
+  const pause = async (ms: number): Promise<void> => {
+    await lookout.look();
+    await new Promise((resolve) => setTimeout(resolve, ms));
+  };
   let seen = 0;
   let told = "none yet";
   let lastEnd: number | null = null;
@@ -277,7 +210,7 @@ const run = async (
     }
   };
   try {
-    await bootstrap(stores, prepared.first, say);
+    await bootstrap(stores, prepared.first, { say, pause });
     say(`announced fault: from 1 to 3 May the client sends distances in kilometres`);
     const journal = await replay(
       {
@@ -286,6 +219,7 @@ const run = async (
         pause,
         signal,
         onStep: async (now, atMs) => {
+          lookout.moved();
           await look();
           const state = (await stores.ledger.state()).models[MODEL];
           const candidate = state?.candidate ?? null;
@@ -315,57 +249,9 @@ const run = async (
     await look();
     return { journal, moments };
   } finally {
+    await queues.close();
     await client.close();
   }
-};
-
-/** Tells event time for the first time. */
-const tellClock = async (api: string): Promise<void> => {
-  const { createHttpClient } = await import("../adapters/http-client.ts");
-  const client = createHttpClient(api);
-  try {
-    const told = await client.post("/api/v1/clock", JSON.stringify({ now: `${FROM}T00:00:00.000Z` }));
-    if (told.status !== 200) throw new Error(`clock answered ${told.status}: ${told.body}`);
-  } finally {
-    await client.close();
-  }
-};
-
-/** Promotes the baseline by the explicit bootstrap. */
-const bootstrap = async (stores: Stores, version: string, say: (text: string) => void): Promise<void> => {
-  const { giveCommand, commandOf } = await import("../stages/command.ts");
-  const now = `${FROM}T00:00:00.000Z`;
-  const until = performance.now() + 30_000;
-  const isBooked = async (): Promise<boolean> =>
-    (await stores.ledger.state()).models[MODEL]?.versions[version] !== undefined;
-  while (!(await isBooked())) await patience(until, "the registry's bundles did not reach the ledger");
-  const wish = {
-    // Derived, not drawn: it enters the evidence, and two runs must give the same decisions.
-    commandId: `bootstrap-${version}`,
-    model: MODEL,
-    command: "promote",
-    version,
-    actor: "demo",
-    reason: "bootstrap: the baseline goes first; whatever follows has to prove itself on trial",
-    expiresAt: null,
-    generation: null,
-    at: now,
-  } as const;
-  const given = await giveCommand(stores.ledger, wish);
-  if (given.outcome !== "recorded") throw new Error(`the bootstrap was ${given.outcome}`);
-  for (;;) {
-    const model = (await stores.ledger.state()).models[MODEL];
-    const command = model === undefined ? null : commandOf(model, wish.commandId);
-    if (command?.status === "refused") throw new Error(`the bootstrap was refused: ${command.detail}`);
-    if (command?.status === "done") break;
-    await patience(until, "the bootstrap was not carried out");
-  }
-  say(`bootstrapped ${MODEL}@${version}: the baseline serves; the other waits to shadow`);
-};
-
-const patience = async (until: number, what: string): Promise<void> => {
-  if (performance.now() > until) throw new Error(`${what} within 30 s: see the logs`);
-  await new Promise((resolve) => setTimeout(resolve, 50));
 };
 
 const summaryPorts = async (stores: Stores) => {

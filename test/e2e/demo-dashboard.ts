@@ -5,9 +5,7 @@ import { once } from "node:events";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Browser } from "playwright-core";
-import type { KeyRole } from "../../contracts/keys.ts";
 import { projectRoot } from "../../src/adapters/config.ts";
-import { openKeys } from "../../src/adapters/keys.ts";
 import { findChromium, openBrowser, openPage, type Watched } from "../support/browser.ts";
 import type { DemoStack } from "../support/demo.ts";
 
@@ -34,7 +32,7 @@ const SCREENS = [
   { screen: "phone", colorScheme: "light", viewport: { width: 360, height: 740 } },
 ] as const;
 
-/** Looks at a demo that has settled, and gives it commands; at the end it asks for keys. */
+/** Looks at a demo that has settled, and gives it commands. */
 export const opensDashboard = (demo: () => DemoStack): void => {
   describe.skipIf(chromium === null)("the dashboard", () => {
     let browser: Browser;
@@ -224,76 +222,6 @@ export const opensDashboard = (demo: () => DemoStack): void => {
       });
       expect(again.status).toBe(304);
     });
-
-    // The last: from here on the api asks for keys.
-    it("signs in once, keeps the key from every script, opens the job board, and signs out", async () => {
-      const key = await makeKey(demo().home, "oncall", ["read", "operate"]);
-      await expect.poll(async () => (await fetch(`${demo().api}/api/v1/models`)).status, WAITS).toBe(401);
-      const { page, complaints, strangers, close } = await open();
-      await page.goto(`${demo().api}${MODEL}/governance`);
-      const field = page.getByLabel("Key");
-      await field.fill("fb_live_nobody");
-      await page.getByRole("button", { name: "Sign in" }).click();
-      await page
-        .getByRole("alert")
-        .getByText(/no key of this deployment/)
-        .waitFor();
-      // The refusal itself is all the console heard of.
-      expect(complaints.splice(0)).toEqual([expect.stringContaining("401")]);
-      await field.fill(key);
-      await page.getByRole("button", { name: "Sign in" }).click();
-      await page.getByText("key:oncall").waitFor();
-      await page.getByText("Live", { exact: true }).waitFor();
-      expect(
-        await page.evaluate("document.cookie + JSON.stringify({ ...sessionStorage, ...localStorage })"),
-      ).toBe("{}");
-      // The role that is missing is not offered; the one that is there works, by the cookie alone.
-      const freezing = { name: /^(Freeze|Unfreeze)$/ };
-      await page.getByRole("button", freezing).waitFor();
-      expect(await page.getByRole("button", { name: "Approve" }).isDisabled()).toBe(true);
-      expect(await page.getByRole("button", { name: "Release" }).isDisabled()).toBe(true);
-      await page.getByRole("button", freezing).click();
-      await page.getByLabel(/Reason/).fill("signed in by cookie");
-      await page.getByRole("dialog").getByRole("button", freezing).click();
-      await page
-        .getByRole("dialog")
-        .getByText(/Done:|Refused:/)
-        .waitFor({ timeout: 30_000 });
-      await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
-      await page.getByRole("cell", { name: "key:oncall" }).waitFor();
-      await page.getByRole("link", { name: "Jobs" }).click();
-      await page.getByText("decide").first().waitFor();
-      await page.goto(`${demo().api}/dashboard`);
-      await page.getByRole("button", { name: "Sign out" }).click();
-      await page.getByRole("heading", { name: "A key, please" }).waitFor();
-      expect((await page.request.get(`${demo().api}/jobs`)).status()).toBe(401);
-      expect(complaints).toEqual([]);
-      expect(strangers).toEqual([]);
-      await close();
-    });
-
-    it("lets no page of another site use the cookie", async () => {
-      const key = await makeKey(demo().home, "second", ["admin"]);
-      const login = (): Promise<Response> =>
-        fetch(`${demo().api}/api/v1/session`, {
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body: JSON.stringify({ key }),
-        });
-      await expect.poll(async () => (await login()).status, WAITS).toBe(200);
-      const cookie = (await login()).headers.get("set-cookie") ?? "";
-      expect(cookie).toMatch(/HttpOnly; SameSite=Strict/);
-      const freeze = (headers: Record<string, string>): Promise<Response> =>
-        fetch(`${demo().api}/api/v1/governance/flight-delay/freeze`, {
-          method: "POST",
-          headers: { cookie: cookie.split(";")[0] ?? "", ...headers },
-          body: JSON.stringify({ reason: "forged" }),
-        });
-      const json = { "content-type": "application/json" };
-      expect((await freeze({ ...json, origin: "https://evil.example" })).status).toBe(403);
-      expect((await freeze({ ...json, "sec-fetch-site": "cross-site" })).status).toBe(403);
-      expect((await freeze({ "content-type": "text/plain" })).status).toBe(403);
-    });
   });
 };
 
@@ -315,15 +243,4 @@ const DEMO_ENV = {
   FLYBALL_WINDOWS_SIZES: '["6h","24h","7d"]',
   FLYBALL_WINDOWS_ALLOWED_LATENESS: "0s",
   FLYBALL_STREAMS_PARTITIONS: "2",
-};
-
-/** The api hears of a key within seconds. */
-const WAITS = { timeout: 10_000 };
-
-const makeKey = async (home: string, name: string, roles: readonly KeyRole[]): Promise<string> => {
-  const keys = openKeys({ home, bootstrap: undefined, monotonicMs: () => performance.now() });
-  const by = { name, env: "test", roles, models: null, nowMs: Date.now(), expiresMs: null };
-  const made = await keys.create(by);
-  if (made === null) throw new Error(`${name} has a key already`);
-  return made.key;
 };
