@@ -268,6 +268,16 @@ export const Outlook = z.strictObject({
 });
 export type Outlook = z.infer<typeof Outlook>;
 
+/** The window that is still open: what was recorded in it so far, and when a decision about it is due. */
+export const OpenWindow = z.strictObject({
+  since: z.string(),
+  due: z.string(),
+  requests: count,
+  /** Event time of the newest of them; null where there is none. */
+  newest: z.string().nullable(),
+});
+export type OpenWindow = z.infer<typeof OpenWindow>;
+
 export const ModelItem = z.strictObject({
   model: z.string(),
   promoted: z.string().nullable(),
@@ -282,6 +292,7 @@ export const ModelItem = z.strictObject({
   last_promotion_at: z.string().nullable(),
   trust: metric,
   trend: z.array(TrendPoint),
+  open: OpenWindow,
   last_decision: DecisionItem.nullable(),
   outlook: Outlook,
 });

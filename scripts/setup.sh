@@ -98,3 +98,7 @@ install_redis
 build
 # `npx flyball` looks here first; `npm ci` clears it away.
 ln -sfn ../../dist/src/cli.js node_modules/.bin/flyball
+# Who asked for nothing but this is told what comes next; the demo and the tests go on by themselves.
+if [[ "${npm_lifecycle_event:-}" == setup ]]; then
+  say "ready. Next: npm run demo, or with a file of your own: npx flyball contract infer FILE --label COLUMN (README.md)"
+fi

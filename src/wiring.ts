@@ -24,6 +24,7 @@ import { createRegistryReader } from "./adapters/registry-reader.ts";
 import type { Engine } from "./adapters/rows.ts";
 import { createSnapshots, createTraffic } from "./adapters/snapshot-store.ts";
 import { createWebFiles } from "./adapters/web-files.ts";
+import { durationMs } from "./core/duration.ts";
 import { parsePolicy, type ReadyPolicy } from "./core/policy.ts";
 import { createGuard } from "./http/guard.ts";
 import type {
@@ -125,6 +126,7 @@ export const wireReading = (stores: Stores, newId: () => string) => {
       jobs: createJobBoard(queues.queues, "/jobs"),
       clock: config.service.clock,
       size: config.service.windows.decide,
+      latenessMs: durationMs(config.service.windows.allowed_lateness),
       now: stores.now,
       newId,
     },

@@ -164,6 +164,26 @@ export const findDataset = async (
   return { folder, manifest };
 };
 
+/** Every frozen dataset with the names that point to it now, by contract, then by what it spans. */
+export const listDatasets = async (
+  home: string,
+): Promise<{ manifest: DatasetManifest; names: readonly string[] }[]> => {
+  const root = resolve(home, "datasets");
+  const names = new Map<string, string[]>();
+  for (const name of (await readdir(join(root, "names")).catch(() => [])).sort()) {
+    const digest = NAME.test(name) ? await named(root, name) : null;
+    if (digest !== null) names.set(digest, [...(names.get(digest) ?? []), name]);
+  }
+  const found = (await readdir(root).catch(() => [])).filter((entry) => DIGEST.test(entry));
+  const manifests = await Promise.all(found.map((digest) => readManifest(join(root, digest))));
+  const orderOf = ({ contract, from, digest }: DatasetManifest): string =>
+    [contract.name, contract.version, from ?? "", digest].join(" ");
+  return manifests
+    .filter((manifest) => manifest !== null)
+    .sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1))
+    .map((manifest) => ({ manifest, names: names.get(manifest.digest) ?? [] }));
+};
+
 /** SHA-256 and length of a file's bytes. */
 export const fingerprint = async (path: string): Promise<{ sha256: string; bytes: number }> => {
   const hash = createHash("sha256");

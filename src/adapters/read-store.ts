@@ -76,6 +76,7 @@ const TrendRow = z.object({
   trust: metric,
   breaches: metric,
 });
+const OpenRow = z.object({ model: z.string(), requests: count, newest_ms: count });
 const HeatRows = z.object({
   subject: z.string(),
   name: z.string(),
@@ -197,6 +198,11 @@ export const createReadStore = (engine: Engine): ReadsForPeople => ({
         TrendRow,
       )
     ).map(({ window_start_ms, ...row }) => ({ ...row, window_start: isoOf(window_start_ms) })),
+
+  open: async ({ model, sinceMs }) =>
+    (await ask(engine, "list-open", { model: model ?? "", since: clickhouseTime(sinceMs) }, OpenRow)).map(
+      ({ newest_ms, ...row }) => ({ ...row, newest: isoOf(newest_ms) }),
+    ),
 
   heat: async ({ model, size, span }) =>
     (

@@ -44,7 +44,13 @@ const check = async (reference: string, flags: CheckFlags): Promise<void> => {
   const { contract, digest } = parsed;
   const named = { name: contract.name, version: contract.version, digest };
   const line = `${contract.name}@${contract.version} ${digest}`;
-  if (flags.against === undefined) return answer(flags, { ok: true, ...named }, line);
+  const others = await frozenUnderOthers(contract, digest);
+  if (others.length > 0)
+    process.stderr.write(
+      `note: ${named.name}@${named.version} had other rules when ${others.join(", ")} ${others.length === 1 ? "was" : "were"} frozen: training refuses that mix; freeze again under this contract, or raise its version\n`,
+    );
+  if (flags.against === undefined)
+    return answer(flags, { ok: true, ...named, frozen_under_other_rules: others }, line);
 
   const { breakingChanges } = await import("../core/contract-changes.ts");
   const old = await readContract(flags.against);
@@ -53,6 +59,7 @@ const check = async (reference: string, flags: CheckFlags): Promise<void> => {
   const value = {
     ok: refusal === null,
     ...named,
+    frozen_under_other_rules: others,
     level,
     changes,
     ...(refusal === null ? {} : { reason: refusal }),
@@ -61,6 +68,19 @@ const check = async (reference: string, flags: CheckFlags): Promise<void> => {
   if (refusal === null) return;
   process.stderr.write(`refused: ${refusal}\n`);
   process.exitCode = 1;
+};
+
+/** Datasets, by name or short digest, that were frozen under this very version when it said something else. */
+const frozenUnderOthers = async (
+  { name, version }: FeatureContract,
+  digest: string,
+): Promise<readonly string[]> => {
+  const { homeOf } = await import("./offline.ts");
+  const { listDatasets } = await import("../adapters/dataset-store.ts");
+  return (await listDatasets(homeOf()))
+    .filter(({ manifest: { contract } }) => contract.name === name && contract.version === version)
+    .filter(({ manifest: { contract } }) => contract.digest !== digest)
+    .map(({ manifest, names }) => names[0] ?? manifest.digest.slice(0, 12));
 };
 
 const listed = ({ level, key, message }: ContractChange): string => `${level}: ${key}: ${message}`;

@@ -1,5 +1,5 @@
-// Door: `flyball data freeze`. Validates a file or query by a contract and freezes it, or prints what is wrong and exits 1.
-// Violations are shown by row, column, class and rule; a value is never printed.
+// Door: `flyball data freeze|ls`. Validates a file or query by a contract and freezes it, or prints what is wrong and exits 1; lists what
+// is frozen. Violations are shown by row, column, class and rule; a value is never printed.
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
 import type { DatasetInput } from "../adapters/dataset-source.ts";
@@ -15,9 +15,13 @@ type Flags = {
 
 /** Adds the command to the program. */
 export const register = (program: Command): void => {
-  program
-    .command("data")
-    .description("datasets: validate and freeze")
+  const datasets = program.command("data").description("datasets: validate and freeze, and what is frozen");
+  datasets
+    .command("ls")
+    .description("list frozen datasets: their names, rows, span and contract")
+    .option("--json", "machine output")
+    .action(list);
+  datasets
     .command("freeze")
     .description("validate a dataset by a contract and freeze it, whole or not at all")
     .argument(
@@ -46,12 +50,41 @@ export const register = (program: Command): void => {
         }),
       );
       answer(flags, machine(frozen), frozen.ok ? told(frozen, flags.as) : complaint(frozen.findings));
-      if (frozen.ok) return;
+      if (frozen.ok) {
+        const name = flags.as ?? frozen.manifest.digest.slice(0, 12);
+        process.stderr.write(
+          `next: flyball train --contract ${flags.contract} --data ${name} --family gradient-boosted-trees\n`,
+        );
+        return;
+      }
       process.exitCode = 1;
       process.stderr.write(
         `refused: ${frozen.findings.total} violation${frozen.findings.total === 1 ? "" : "s"}; nothing was written\n`,
       );
     });
+};
+
+const list = async (flags: { json?: boolean }): Promise<void> => {
+  const { answer, homeOf } = await import("./offline.ts");
+  const { listDatasets } = await import("../adapters/dataset-store.ts");
+  const { tableLines, timeCell, UNKNOWN } = await import("./table.ts");
+  const found = await listDatasets(homeOf());
+  const rows = found.map(({ manifest, names }) => [
+    names.length === 0 ? UNKNOWN : names.join(","),
+    manifest.digest.slice(0, 12),
+    `${manifest.contract.name}@${manifest.contract.version}`,
+    String(manifest.rows),
+    String(manifest.labelled),
+    String(manifest.positives),
+    timeCell(manifest.from),
+    timeCell(manifest.to),
+  ]);
+  const head = ["NAME", "DIGEST", "CONTRACT", "ROWS", "LABELLED", "POSITIVE", "FROM (UTC)", "TO (UTC)"];
+  answer(
+    flags,
+    { datasets: found.map(({ manifest, names }) => ({ ...manifest, names })) },
+    rows.length === 0 ? "nothing is frozen yet (flyball data freeze)" : tableLines([head, ...rows]).join("\n"),
+  );
 };
 
 /** A file, or a query: `sql:` alone means the contract's own. */

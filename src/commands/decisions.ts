@@ -3,6 +3,7 @@
 import { InvalidArgumentError, type Command } from "commander";
 import type { Decision } from "../../contracts/decision.ts";
 import type { DecisionRecord } from "../ports.ts";
+import { briefly } from "../core/brief.ts";
 import { answer } from "./offline.ts";
 import { decidedModels, withStores } from "./stores.ts";
 
@@ -52,7 +53,7 @@ const list = (flags: ListFlags): Promise<void> =>
     const items = (await createReadStore(clickhouse).decisions(by)).map(({ item }) => item);
     const lines = items.map(
       ({ id, window_start, model, action, version, sentence }) =>
-        `${id.slice(0, 12)}  ${window_start}  ${model}  ${action}${version === null ? "" : ` ${version}`}  ${sentence}`,
+        `${id.slice(0, 12)}  ${window_start}  ${model}  ${action}${version === null ? "" : ` ${version}`}  ${briefly(sentence)}`,
     );
     const none =
       flags.action === undefined

@@ -165,6 +165,7 @@ const run = async (
   const { createQueues } = await import("../adapters/queues.ts");
   const { createReplaySource } = await import("../adapters/replay-source.ts");
   const { replay } = await import("../stages/replay.ts");
+  const { briefly } = await import("../core/brief.ts");
   const { createDisplay, telling } = await import("./demo-display.ts");
   const { stores, api, prepared, signal, say } = by;
   const client = createHttpClient(api);
@@ -202,7 +203,7 @@ const run = async (
     }
     for (const { decision } of await stores.decisions.after(MODEL, lastEnd, 100)) {
       lastEnd = Date.parse(decision.window_end);
-      told = `${decision.action}: ${decision.sentence}`;
+      told = `${decision.action}: ${briefly(decision.sentence)}`;
       for (const alert of decision.alerts) {
         alerts.push(`${decision.window_start.slice(5, 10)} ${alert.alert}`);
         moments.push({ at: decision.at, text: `alert ${alert.alert} (${alert.severity}): ${alert.detail}` });

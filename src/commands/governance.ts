@@ -4,9 +4,18 @@ import { randomUUID } from "node:crypto";
 import { userInfo } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { InvalidArgumentError, type Command } from "commander";
-import { ALIAS, CommandName, type CommandRecord, type ModelState } from "../../contracts/governance.ts";
+import {
+  ALIAS,
+  CommandName,
+  type CommandRecord,
+  type LedgerState,
+  type ModelState,
+} from "../../contracts/governance.ts";
+import { modelOf } from "../core/governance-state.ts";
+import { alternatives } from "../core/nearest.ts";
 import type { Stores } from "../wiring.ts";
 import { withStores } from "./stores.ts";
+import { metricCell, tableLines, timeCell, UNKNOWN } from "./table.ts";
 
 interface Flags {
   reason: string;
@@ -47,7 +56,7 @@ export const register = (program: Command): void => {
         const models = Object.values(state.models).filter(
           (one) => model === undefined || one.model === model,
         );
-        if (model !== undefined && models.length === 0) return fail(`${model} is not in the ledger`);
+        if (model !== undefined && models.length === 0) return fail(unknownModel(state, model));
         const { generation, seq } = state;
         const sealed = (await stores.ledger.sealed()).seq;
         if (flags.json === true) return print(JSON.stringify({ seq, sealed, generation, models }));
@@ -78,6 +87,10 @@ export const register = (program: Command): void => {
 const give = async (stores: Stores, command: CommandName, reference: string, flags: Flags): Promise<void> => {
   const { giveCommand } = await import("../stages/command.ts");
   const [model = "", version = null] = reference.split("@");
+  const before = await stores.ledger.state();
+  if (!Object.hasOwn(before.models, model)) return fail(`unknown-model: ${unknownModel(before, model)}`);
+  const idle = command === "promote" ? servesAlready(modelOf(before, model), version) : null;
+  if (idle !== null) return tell(flags, { command_id: null, outcome: "nothing", detail: idle }, idle);
   const given = await giveCommand(stores.ledger, {
     commandId: randomUUID(),
     model,
@@ -105,6 +118,17 @@ const give = async (stores: Stores, command: CommandName, reference: string, fla
   }
 };
 
+/** Said where a promotion has nothing to do, so that asking again leaves no entry; null where it has, or something is under way. */
+const servesAlready = (model: ModelState, version: string | null): string | null =>
+  version !== null &&
+  version === model.promoted &&
+  model.commands.every(({ status }) => status !== "pending")
+    ? `${model.model}@${version} serves already: nothing was recorded`
+    : null;
+
+const unknownModel = ({ models }: LedgerState, asked: string): string =>
+  `${asked} is not in the ledger${alternatives(asked, Object.keys(models))}`;
+
 const report = (flags: Flags, command: CommandRecord): void => {
   const { commandId, status, detail } = command;
   tell(flags, { command_id: commandId, outcome: status, detail }, `${status}: ${detail}`);
@@ -120,7 +144,6 @@ const report = (flags: Flags, command: CommandRecord): void => {
 /** The command as it stands once it ended, or after the longest wait. */
 const outcomeOf = async (stores: Stores, model: string, commandId: string): Promise<CommandRecord> => {
   const { commandOf } = await import("../stages/command.ts");
-  const { modelOf } = await import("../core/governance-state.ts");
   const end = performance.now() + WAIT_MS_MAX;
   for (;;) {
     const command = commandOf(modelOf(await stores.ledger.state(), model), commandId);
@@ -134,16 +157,18 @@ const table = (state: ModelState): string => {
   const rows = Object.values(state.versions).map((one) => [
     one.version,
     one.state,
-    ALIAS[one.state],
-    one.since,
-    one.baseline?.f1 === undefined || one.baseline.f1 === null ? "" : `F1 ${one.baseline.f1.toFixed(4)}`,
+    ALIAS[one.state] === "None" ? UNKNOWN : ALIAS[one.state],
+    timeCell(one.since),
+    metricCell(one.baseline?.f1),
     one.lastReason,
   ]);
   const open = state.quarantines.filter((window) => !window.released);
   const pending = state.commands.filter((command) => command.status === "pending");
   return [
     `${state.model}: ${state.promoted ?? "nothing"} serves, candidate ${state.candidate ?? "none"}, standby ${state.standby ?? "none"}`,
-    ...aligned(rows),
+    ...tableLines([["VERSION", "STATE", "ALIAS", "SINCE (UTC)", "BASELINE F1", "WHY"], ...rows]).map(
+      (line) => `  ${line}`,
+    ),
     ...(state.frozen === null
       ? []
       : [
@@ -164,17 +189,6 @@ const table = (state: ModelState): string => {
         `pending: ${command.command} ${command.version ?? ""} by ${command.actor}: ${command.reason}`,
     ),
   ].join("\n");
-};
-
-const aligned = (rows: readonly (readonly string[])[]): readonly string[] => {
-  const width = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0));
-  return rows.map(
-    (row) =>
-      `  ${row
-        .map((cell, column) => cell.padEnd(width(column)))
-        .join("  ")
-        .trimEnd()}`,
-  );
 };
 
 const tell = (flags: Flags, machine: object, people: string): void =>

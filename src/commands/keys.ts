@@ -3,6 +3,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { KeyFile, KeyRole } from "../../contracts/keys.ts";
 import { durationMs, isDuration } from "../core/duration.ts";
+import { tableLines } from "./table.ts";
 
 interface CreateFlags {
   role: KeyRole[];
@@ -117,14 +118,7 @@ const list = async (flags: { json?: boolean }): Promise<void> => {
       models?.join(",") ?? "all",
     ]),
   ];
-  const widths = (table[0] ?? []).map((_, at) => Math.max(...table.map((row) => row[at]?.length ?? 0)));
-  for (const row of table)
-    print(
-      row
-        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    );
+  print(tableLines(table).join("\n"));
 };
 
 /** To the minute, as it is noted. */

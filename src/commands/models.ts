@@ -1,6 +1,7 @@
 // Door: `flyball models ls|show|card|verify|probe`: what lies in the registry, whether it is still what was published, and what any
 // ONNX file answers, run where it can do no harm. Reads only.
 import type { Command } from "commander";
+import type { Config } from "../adapters/config.ts";
 
 type Flags = { json?: boolean };
 
@@ -9,14 +10,10 @@ export const register = (program: Command): void => {
   const models = program.command("models").description("the registry of published bundles");
   models
     .command("ls")
-    .description("list models and versions, oldest first")
+    .description("list models and versions with their states and test metrics, oldest first")
     .argument("[model]", "only this model's")
     .option("--json", "machine output")
-    .action(async (model: string | undefined, flags: Flags) => {
-      const { answer, registryHere } = await import("./offline.ts");
-      const versions = await registryHere().list(model);
-      answer(flags, { versions }, versions.map((v) => `${v.model}@${v.version}`).join("\n"));
-    });
+    .action(list);
   models
     .command("show")
     .description("show a version's metadata and metrics, its bytes verified")
@@ -88,6 +85,61 @@ export const register = (program: Command): void => {
     )
     .option("--json", "machine output")
     .action(probe);
+};
+
+const list = async (model: string | undefined, flags: Flags): Promise<void> => {
+  const { loadConfig } = await import("../adapters/config.ts");
+  const { answer, registryHere } = await import("./offline.ts");
+  const { metricCell, tableLines, timeCell, UNKNOWN } = await import("./table.ts");
+  const registry = registryHere();
+  const found = await registry.list(model);
+  const states = found.length === 0 ? null : await statesHere(loadConfig());
+  const versions = await Promise.all(
+    found.map(async (one) => {
+      const read = await registry.load(one.model, one.version).then(
+        (bundle) => ({ bundle, fault: null }),
+        (cause: unknown) => ({ bundle: null, fault: cause instanceof Error ? cause.message : String(cause) }),
+      );
+      return {
+        ...one,
+        state: states?.get(`${one.model}@${one.version}`) ?? null,
+        family: read.bundle?.metadata.family ?? null,
+        created_at: read.bundle?.metadata.created_at ?? null,
+        metrics: read.bundle?.metrics.test ?? null,
+        fault: read.fault,
+      };
+    }),
+  );
+  const head = ["VERSION", "STATE", "FAMILY", "CREATED (UTC)", "F1", "ROC AUC", "BRIER"];
+  const rows = versions.map(({ model: name, version, state, family, created_at, metrics, fault }) => [
+    `${name}@${version}`,
+    state ?? UNKNOWN,
+    family ?? UNKNOWN,
+    timeCell(created_at),
+    ...(fault === null
+      ? [metricCell(metrics?.f1), metricCell(metrics?.roc_auc), metricCell(metrics?.brier)]
+      : [`cannot be read: ${fault}`]),
+  ]);
+  const none = model === undefined ? "no version is published yet (flyball train)" : `no version of ${model}`;
+  const without = states === null ? ["states are in the ledger, and no stack runs here (flyball up)"] : [];
+  const text = rows.length === 0 ? none : [...tableLines([head, ...rows]), ...without].join("\n");
+  answer(flags, { versions }, text);
+};
+
+/** State of every version in the ledger of the stack that runs here; null where none runs or its ledger cannot be read. */
+const statesHere = async (config: Config): Promise<ReadonlyMap<string, string> | null> => {
+  if (config.running === null && config.service.redis.url === null) return null;
+  const { withStores } = await import("./stores.ts");
+  const states = new Map<string, string>();
+  try {
+    await withStores(async ({ ledger }) => {
+      for (const { model, versions } of Object.values((await ledger.state()).models))
+        for (const { version, state } of Object.values(versions)) states.set(`${model}@${version}`, state);
+    });
+  } catch {
+    return null;
+  }
+  return states;
 };
 
 const probe = async (file: string, flags: Flags & { inputs?: string }): Promise<void> => {

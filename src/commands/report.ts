@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import type { ModelReport } from "../../contracts/report.ts";
 import type { Span } from "../../contracts/counts.ts";
+import { briefly } from "../core/brief.ts";
 import { answer } from "./offline.ts";
 import { instantOf, withStores } from "./stores.ts";
 
@@ -34,7 +35,7 @@ const run = (flags: Flags): Promise<void> =>
     const { createReadStore } = await import("../adapters/read-store.ts");
     const { createReportStore } = await import("../adapters/report-store.ts");
     const { durationMs } = await import("../core/duration.ts");
-    const { headlineOf } = await import("../core/report-day.ts");
+    const { headlineOf, isEmptyReport } = await import("../core/report-day.ts");
     const { reportPage } = await import("../core/report-day-html.ts");
     const { DAY_MS, dayOf, makeReport } = await import("../stages/report.ts");
     const { windows } = stores.config.service;
@@ -45,6 +46,10 @@ const run = (flags: Flags): Promise<void> =>
     const { ledger, now } = stores;
     const lists = createReadStore(stores.clickhouse);
     const report = await makeReport({ ledger, lists, size: windows.decide, now }, { model, span });
+    if (isEmptyReport(report))
+      throw new Error(
+        `nothing to report from ${report.window.start} to ${report.window.end}: ${model} had no version in service, and no request, decision or change; nothing was kept`,
+      );
     const isDay = span.endMs - span.startMs === DAY_MS && span.startMs % DAY_MS === 0;
     const day = dayOf(span.startMs);
     const reports = createReportStore(stores.config.home);
@@ -90,7 +95,7 @@ const textOf = (report: ModelReport, headline: string): string => {
     `${model}, ${window.start} to ${window.end}: ${headline}`,
     `  serving  ${standing.promoted ?? "nothing"}, candidate ${standing.candidate ?? "none"}, standby ${standing.standby ?? "none"}`,
     `  traffic  ${traffic.volume} requests${was}, ${traffic.invalid} invalid, ${traffic.errors} failed`,
-    ...decisions.map((one) => `  decided  ${one.window_end} ${one.action}: ${one.sentence}`),
+    ...decisions.map((one) => `  decided  ${one.window_end} ${one.action}: ${briefly(one.sentence)}`),
     ...changes.map(
       ({ at, actor, reason, what }) => `  changed  ${at} ${what.join("; ")}, ${actor}: ${reason}`,
     ),

@@ -64,6 +64,13 @@ const trainFrozen = async (flags: Flags, command: Command): Promise<void> => {
   const { model, version, metrics, path } = trained;
   const { confusion: _confusion, f1_low: _low, positives: _positives, ...shown } = metrics.test;
   answer(flags, { model, version, metrics: { test: shown } }, told(`${model}@${version}`, path, shown));
+  const { registryHere } = await import("./offline.ts");
+  const isFirst = (await registryHere().list(model)).length === 1;
+  process.stderr.write(
+    isFirst
+      ? `next: flyball up, and there: flyball governance promote ${model}@${version} --reason "first version"\n`
+      : `next: a running stack takes it up as a candidate by itself (flyball governance status ${model})\n`,
+  );
 };
 
 /** A family of the house, or the command of a trainer made elsewhere. */

@@ -104,10 +104,10 @@ const MEASURES = [
 ] as const;
 
 const metricsTable = ({ test, calibration }: BundleMetrics): string =>
-  `<table><thead><tr><th>measure</th><th>test</th><th>calibration rows</th></tr></thead><tbody>${MEASURES.map(
+  `<div class="wide"><table><thead><tr><th>measure</th><th>test</th><th>calibration rows</th></tr></thead><tbody>${MEASURES.map(
     ([key, title]) =>
       `<tr><th scope="row">${title}</th><td>${shown(test[key])}</td><td>${calibration === null ? "–" : shown(calibration[key])}</td></tr>`,
-  ).join("")}</tbody></table>`;
+  ).join("")}</tbody></table></div>`;
 
 const confusion = ({ confusion: { tp, fp, fn, tn } }: Metrics): string =>
   `<p>Of ${tp + fn} positives it found ${tp}; of ${fp + tn} negatives it called ${fp} positive.</p>`;
@@ -136,19 +136,19 @@ const reliability = ({ scores }: Reference): string => {
           `<tr><th scope="row">${percent(at / BANDS)} to ${percent((at + 1) / BANDS)}</th><td>${n}</td><td>${percent(said / n)}</td><td>${percent(positives / n)}</td></tr>`,
         ],
   );
-  return `<table><thead><tr><th>predicted</th><th>rows</th><th>mean prediction</th><th>came true</th></tr></thead><tbody>${rows.join("")}</tbody></table>`;
+  return `<div class="wide"><table><thead><tr><th>predicted</th><th>rows</th><th>mean prediction</th><th>came true</th></tr></thead><tbody>${rows.join("")}</tbody></table></div>`;
 };
 
 const featureTable = ({ contract, metrics }: CardOf): string => {
   const rows = Object.entries(contract.features)
     .map(([feature, spec]) => ({ feature, spec, share: metrics.importance[feature] ?? null }))
     .sort((a, b) => (b.share ?? 0) - (a.share ?? 0));
-  return `<table><thead><tr><th>feature</th><th>kind</th><th>may be</th><th>missing</th><th>importance</th></tr></thead><tbody>${rows
+  return `<div class="wide"><table><thead><tr><th>feature</th><th>kind</th><th>may be</th><th>missing</th><th>importance</th></tr></thead><tbody>${rows
     .map(
       ({ feature, spec, share }) =>
         `<tr><th scope="row">${escaped(feature)}</th><td>${spec.kind}</td><td>${escaped(allowed(spec))}</td><td>${spec.missing ?? contract.missing}</td><td>${share === null ? "–" : percent(share)}</td></tr>`,
     )
-    .join("")}</tbody></table>`;
+    .join("")}</tbody></table></div>`;
 };
 
 const allowed = (spec: FeatureSpec): string => {

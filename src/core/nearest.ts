@@ -11,6 +11,18 @@ export const nearestWord = (word: string, known: readonly string[]): string | nu
   return best;
 };
 
+/** Named at most: a message is read, not searched. */
+const NAMED_MAX = 8;
+
+/** How an error message goes on that names a word nobody knows: the one that was probably meant, else what there is. */
+export const alternatives = (word: string, known: readonly string[]): string => {
+  const meant = nearestWord(word.slice(0, 80), known);
+  if (meant !== null) return `; did you mean ${meant}?`;
+  if (known.length === 0) return "";
+  const more = known.length > NAMED_MAX ? ` and ${known.length - NAMED_MAX} more` : "";
+  return `; there ${known.length === 1 ? "is" : "are"} ${known.slice(0, NAMED_MAX).join(", ")}${more}`;
+};
+
 /** Levenshtein distance with swaps of neighbours counted as one slip (optimal string alignment). */
 const editDistance = (a: string, b: string): number => {
   let before: number[] = [];

@@ -3,8 +3,8 @@
 import type { ModelState } from "../../contracts/governance.ts";
 import type { DecisionItem, Outlook } from "../../contracts/read.ts";
 
-/** One sentence on the next move, and what it waits for. */
-export const outlookOf = (state: ModelState, last: DecisionItem | null): Outlook => {
+/** One sentence on the next move, and what it waits for. `due`: when the window that is open now is decided. */
+export const outlookOf = (state: ModelState, last: DecisionItem | null, due: string): Outlook => {
   if (state.frozen !== null) {
     const until = state.frozen.until === null ? "until someone lifts it" : `until ${state.frozen.until}`;
     return {
@@ -20,7 +20,7 @@ export const outlookOf = (state: ModelState, last: DecisionItem | null): Outlook
   const holds = [...quarantinesOf(state), ...(state.circuit === "open" ? [CIRCUIT] : [])];
   if (last === null)
     return {
-      next: "The first decision comes when its window closes.",
+      next: `The first decision is due ${due} (UTC), when the first window with requests has closed.`,
       why_not_yet: ["No window has been decided yet.", ...holds],
     };
   if (state.candidate !== null)

@@ -3,6 +3,7 @@
 import type { DecisionItem, HeatRow, PerformanceItem } from "../../contracts/read.ts";
 import type { DriftStatus } from "../../contracts/drift.ts";
 import type { ModelReport } from "../../contracts/report.ts";
+import { briefly } from "./brief.ts";
 import { number } from "./report-bars.ts";
 import { linesSvg, mapSvg, type Line } from "./report-charts.ts";
 import { headlineOf } from "./report-day.ts";
@@ -15,7 +16,7 @@ const OWN = `
 .dot{fill:var(--cur);stroke:none}.dot.tone1{fill:var(--ref)}.whisker{stroke:var(--cur);stroke-width:1;opacity:.45}
 .map{width:100%;height:auto;display:block}.map .tick{fill:var(--soft);font-size:10.5px}.map .mark{stroke:#fff;stroke-width:1.5}
 .cell{fill:var(--muteb)}.cell.steady{fill:var(--okb)}.cell.watch{fill:var(--warnb)}.cell.breach,.cell.broken{fill:var(--bad)}
-ul.told{padding-left:1.1rem}ul.told li{margin:.35rem 0}.wide{overflow-x:auto}
+ul.told{padding-left:1.1rem}ul.told li{margin:.35rem 0}
 `;
 /** Features drawn at most; the map shows those that moved. */
 const FEATURES_MAX = 30;
@@ -76,7 +77,7 @@ const decision = (one: DecisionItem): string => {
       ? ""
       : `<details><summary>Gates</summary>${tableOf(["Gate", "Result", "Value", "Threshold", "Why"], gates)}</details>`;
   return `<article class="card"><div class="head"><h3>${escaped(one.action)}${one.version === null ? "" : ` ${escaped(one.version)}`}</h3><span class="kind">window to ${escaped(when(one.window_end))}, rule ${escaped(one.rule)}, drift ${escaped(one.drift_decision.toLowerCase().replaceAll("_", " "))}</span></div>
-<p class="say">${escaped(sentence(one.sentence))}</p>${reasons === "" ? "" : tableOf(["Signal", "Value", "Threshold", "n", "Why"], reasons)}${more}<p class="kind">Replay: <code>flyball decisions replay ${one.id}</code></p></article>`;
+<p class="say">${escaped(sentence(briefly(one.sentence)))}</p>${reasons === "" ? "" : tableOf(["Signal", "Value", "Threshold", "n", "Why"], reasons)}${more}<p class="kind">Replay: <code>flyball decisions replay ${one.id}</code></p></article>`;
 };
 
 const changes = (report: ModelReport): string =>

@@ -11,6 +11,7 @@ import type {
 } from "../../contracts/read.ts";
 import type { ModelReport, ReportChange, ReportTraffic } from "../../contracts/report.ts";
 import type { Span } from "../../contracts/counts.ts";
+import { briefly } from "./brief.ts";
 import { evolve } from "./governance.ts";
 import { initialState, modelOf } from "./governance-state.ts";
 import { isoOf } from "./time.ts";
@@ -73,7 +74,7 @@ export const headlineOf = ({
   const acted = decisions.filter(({ action }) => action !== "NONE" && action !== "HOLD");
   const [first] = acted;
   if (first !== undefined)
-    return acted.length === 1 ? first.sentence : `${first.sentence} And ${acted.length - 1} more decisions.`;
+    return `${briefly(first.sentence)}${acted.length === 1 ? "" : ` And ${acted.length - 1} more decisions.`}`;
   // What an open window took is not counted yet: that is no quiet day.
   if (traffic.volume === 0)
     return Date.parse(asOf) < Date.parse(window.end)
@@ -83,6 +84,12 @@ export const headlineOf = ({
   const serving = standing.promoted === null ? "nothing is promoted" : `${standing.promoted} serves`;
   return moved ? `Versions moved; ${serving}` : `Nothing changed; ${serving}`;
 };
+
+/** Nothing served, asked, decided or moved: a report of it would tell nobody anything, and be kept for ever. */
+export const isEmptyReport = ({ standing, traffic, changes, decisions, alerts }: ModelReport): boolean =>
+  standing.promoted === null &&
+  traffic.volume === 0 &&
+  changes.length + decisions.length + alerts.length === 0;
 
 const NO_TRAFFIC: ReportTraffic = { volume: 0, ok: 0, invalid: 0, errors: 0, late_rows: 0, mean_score: null };
 

@@ -29,6 +29,7 @@ table{border-collapse:collapse;width:100%;font-size:.92rem}
 th,td{text-align:left;padding:.42rem .7rem .42rem 0;border-bottom:1px solid var(--line);font-weight:400;vertical-align:middle}
 thead th{color:var(--soft);font-size:.82rem}
 tbody th code{margin-left:.4em}
+.wide{overflow-x:auto}
 .n{text-align:right;padding-right:1rem;white-space:nowrap}
 .ranking{margin-bottom:2rem}.ranking tbody th{font-weight:600}
 .reach{width:160px;height:12px;display:block}

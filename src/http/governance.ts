@@ -13,7 +13,7 @@ import { isoOf } from "../core/time.ts";
 import type { KeepsLedger } from "../ports.ts";
 import { commandOf, giveCommand } from "../stages/command.ts";
 import { answerProblem, readJsonText, refuseWith } from "./body.ts";
-import { answer, readApp, unknown } from "./read-page.ts";
+import { answer, notIn, readApp, unknown } from "./read-page.ts";
 
 export interface CommandPorts {
   readonly ledger: Pick<KeepsLedger, "state" | "append">;
@@ -34,8 +34,7 @@ export const commandRoutes = (ports: CommandPorts): Hono => {
   app.get("/api/v1/governance/:model", async (c) => {
     const state = await ports.ledger.state();
     const { model } = c.req.param();
-    if (!Object.hasOwn(state.models, model))
-      return refuseWith("unknown-model", "The ledger does not have this model.");
+    if (!Object.hasOwn(state.models, model)) return refuseWith("unknown-model", notIn(state, model, c));
     return answer({
       generation: state.generation,
       seq: state.seq,
@@ -66,6 +65,8 @@ const take = async (ports: CommandPorts, c: Context, model: string, name: string
     const errors = body.error.issues.map(({ path, message }) => ({ path: path.join("."), message }));
     return answerProblem(problem("invalid-body", "A command needs a reason.", errors));
   }
+  const state = await ports.ledger.state();
+  if (!Object.hasOwn(state.models, model)) return refuseWith("unknown-model", notIn(state, model, c));
   return give(ports, actorOf(c), { model, command: command.data, body: body.data });
 };
 

@@ -9,7 +9,7 @@ import { clickHouseTime, createTimeWriter, labelRow } from "../core/event-row.ts
 import { problem } from "../core/problem.ts";
 import type { PublishesEvents, ServesModels, ServingClock } from "../ports-serving.ts";
 import type { ServingMetrics } from "./metrics.ts";
-import { parseJson, resolveModel } from "./predict-request.ts";
+import { isObject, parseJson, resolveModel } from "./predict-request.ts";
 
 export interface LabelDeps {
   readonly models: ServesModels;
@@ -42,11 +42,7 @@ export const takeLabels = async (
   const parsed = parseJson(text);
   if (!parsed.ok) return parsed;
   const envelope = Envelope.safeParse(parsed.value);
-  if (!envelope.success)
-    return {
-      ok: false,
-      problem: problem("invalid-body", "The body must be {model?, labels}.", fieldErrors(envelope.error)),
-    };
+  if (!envelope.success) return { ok: false, problem: wrongShape(parsed.value, envelope.error) };
   const found = resolveModel(models, envelope.data.model);
   if (!found.ok) return found;
 
@@ -78,6 +74,17 @@ export const takeLabels = async (
   metrics.labels.inc({ outcome: "accepted" }, accepted.length);
   metrics.labels.inc({ outcome: "rejected" }, rejected.length);
   return { ok: true, body: JSON.stringify({ accepted: accepted.length, rejected }) };
+};
+
+const SHAPE = '{"model"?, "labels": [{"request_id", "label", "observed_at"}]}';
+
+/** One label that stands alone is the commonest slip, and is told how to go into the list. */
+const wrongShape = (value: unknown, error: z.ZodError): Problem => {
+  if (isObject(value) && !("labels" in value) && ("label" in value || "request_id" in value))
+    return problem("invalid-body", `This is one label alone: put it into the list of ${SHAPE}.`, [
+      { path: "labels", message: "expected a list of labels" },
+    ]);
+  return problem("invalid-body", `The body must be ${SHAPE}.`, fieldErrors(error));
 };
 
 type Read = { ok: true; label: Accepted } | { ok: false; errors: FieldError[] };

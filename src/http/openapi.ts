@@ -2,6 +2,7 @@
 // page without scripts for people to read it.
 import { z } from "zod";
 import * as api from "../../contracts/api.ts";
+import { headOf } from "../core/report-style.ts";
 import type { RouteRule } from "./routes.ts";
 
 interface Operation {
@@ -67,6 +68,30 @@ const OPERATIONS: readonly Operation[] = [
     body: api.V2Request,
     answer: api.V2Answer,
   },
+  { method: "GET", path: "/v2", summary: "Open Inference Protocol V2: the server and its extensions." },
+  { method: "GET", path: "/v2/health/live", summary: "V2: the process is alive." },
+  { method: "GET", path: "/v2/health/ready", summary: "V2: the process can answer predictions." },
+  ...["/v2/models/{model}", "/v2/models/{model}/versions/{version}"].flatMap((path): Operation[] => [
+    { method: "GET", path, summary: "V2: inputs and outputs of the promoted version." },
+    { method: "GET", path: `${path}/ready`, summary: "V2: the model answers predictions." },
+  ]),
+  {
+    method: "POST",
+    path: "/v2/models/{model}/versions/{version}/infer",
+    summary: "V2, by that version only: 409 where another one is promoted.",
+    body: api.V2Request,
+    answer: api.V2Answer,
+  },
+  {
+    method: "POST",
+    path: "/api/v1/session",
+    summary: "Prove a key ({key}) once; a cookie stands for it from then on.",
+  },
+  { method: "GET", path: "/api/v1/session", summary: "Who asks, and whether keys are configured." },
+  { method: "DELETE", path: "/api/v1/session", summary: "End the session." },
+  { method: "GET", path: "/metrics", summary: "Metrics in the text format of Prometheus." },
+  { method: "GET", path: "/openapi.json", summary: "This description." },
+  { method: "GET", path: "/docs", summary: "This description, as a page." },
   { method: "GET", path: "/healthz", summary: "The process is alive.", answer: api.Health },
   { method: "GET", path: "/readyz", summary: "The process can answer predictions.", answer: api.Readiness },
 ];
@@ -147,14 +172,24 @@ export const docsPage = (document: ReturnType<typeof openApi>): string => {
   const sections = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods ?? {}).map(([method, operation]) => {
       const title = `${method.toUpperCase()} ${path}`;
-      return `<details><summary><code>${escape(title)}</code></summary><pre>${escape(JSON.stringify(operation, null, 2))}</pre></details>`;
+      return `<details><summary><code>${escape(title)}</code> ${escape(summaryOf(operation))}</summary><pre>${escape(JSON.stringify(operation, null, 2))}</pre></details>`;
     }),
   );
   return (
-    `<!doctype html><html lang="en"><meta charset="utf-8"><title>Flyball api</title>` +
-    `<style>body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}pre{overflow:auto;background:#f4f4f4;padding:1rem}summary{cursor:pointer;padding:.25rem 0}</style>` +
-    `<h1>Flyball api</h1><p>The machine-readable form is <a href="/openapi.json">/openapi.json</a>.</p>${sections.join("")}</html>`
+    headOf("Flyball api", STYLE, "served") +
+    `<body><main><h1>Flyball api</h1><p>The machine-readable form is <a href="/openapi.json">/openapi.json</a>; <a href="/">the dashboard</a>.</p>${sections.join("")}</main></body></html>\n`
   );
+};
+
+const STYLE =
+  ":root{color-scheme:light dark;--soft:light-dark(#f1f3f6,#1d2327);--quiet:light-dark(#5b6675,#a3adb5)}" +
+  "body{font:16px/1.5 system-ui,sans-serif;margin:0}main{max-width:60rem;margin:2rem auto;padding:0 1rem}" +
+  "pre{overflow:auto;background:var(--soft);padding:1rem;font-size:.85rem}" +
+  "summary{cursor:pointer;padding:.25rem 0;color:var(--quiet);overflow-wrap:anywhere}summary code{color:CanvasText;font-weight:600}";
+
+const summaryOf = (operation: unknown): string => {
+  const summary: unknown = Reflect.get(Object(operation), "summary");
+  return typeof summary === "string" ? summary : "";
 };
 
 const escape = (text: string): string =>

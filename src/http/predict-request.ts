@@ -3,6 +3,7 @@
 import type { FieldError, Problem } from "../../contracts/api.ts";
 import { UtcTime } from "../../contracts/api.ts";
 import { countKeys, duplicateKeyPath, hasDuplicateKeys } from "../core/duplicate-keys.ts";
+import { alternatives } from "../core/nearest.ts";
 import { problem } from "../core/problem.ts";
 import type { ServesModels, ServingModel } from "../ports-serving.ts";
 
@@ -115,6 +116,12 @@ export const resolveModel = (
     return { ok: false, problem: problem("invalid-body", "Several models are served; name one.", errors) };
   }
   if (name !== undefined && !models.knows(name) && models.names().length > 0)
-    return { ok: false, problem: problem("unknown-model", "No model of this name is governed here.") };
+    return {
+      ok: false,
+      problem: problem(
+        "unknown-model",
+        `No model of this name is governed here${alternatives(name, models.names())}`,
+      ),
+    };
   return { ok: false, problem: problem("no-model", "No version of this model has been promoted yet.") };
 };

@@ -6,21 +6,24 @@ import type {
   DecisionItem,
   ModelItem,
   ModelsAnswer,
+  OpenWindow,
   TrendPoint,
   VersionDetail,
   VersionItem,
 } from "../../contracts/read.ts";
+import { durationMs } from "../core/duration.ts";
 import { Fault } from "../core/fault.ts";
 import { modelOf, versionOf } from "../core/governance-state.ts";
+import { alternatives } from "../core/nearest.ts";
 import { modelCard } from "../core/model-card.ts";
 import { outlookOf } from "../core/outlook.ts";
 import { snakeCased } from "../core/snake-case.ts";
-import { isoOf } from "../core/time.ts";
+import { isoOf, windowStart } from "../core/time.ts";
 import { compareVersions, parseVersion } from "../core/version.ts";
 import type { Bundle, KeepsLedger, ReadsRegistry } from "../ports.ts";
 import type { ReadsForPeople, VerifiesBundles } from "../ports-reading.ts";
 import { refuseWith } from "./body.ts";
-import { answer, readApp, unknown } from "./read-page.ts";
+import { answer, notIn, readApp, unknown } from "./read-page.ts";
 
 export interface ModelsPorts {
   readonly ledger: Pick<KeepsLedger, "state" | "sealed">;
@@ -30,6 +33,8 @@ export interface ModelsPorts {
   readonly clock: "wall" | "replay";
   /** The window size that decides. */
   readonly size: string;
+  /** How long a window waits for late rows before it is decided. */
+  readonly latenessMs: number;
   now(): Promise<number>;
 }
 
@@ -44,14 +49,15 @@ export const modelRoutes = (ports: ModelsPorts): Hono => {
     const { model } = c.req.param();
     const { items, ...head } = await overview(ports, model);
     const item = items.find((one) => one.model === model);
-    if (item === undefined) return refuseWith("unknown-model", `${model.slice(0, 80)} is not in the ledger.`);
-    return answer({ ...head, ...item, governance: snakeCased(modelOf(await ports.ledger.state(), model)) });
+    const state = await ports.ledger.state();
+    if (item === undefined) return refuseWith("unknown-model", notIn(state, model, c));
+    return answer({ ...head, ...item, governance: snakeCased(modelOf(state, model)) });
   });
   app.get("/api/v1/models/:model/versions", async (c) => {
     const { model } = c.req.param();
     const state = await ports.ledger.state();
     const versions = await versionsOf(ports, state, model);
-    if (versions === null) return refuseWith("unknown-model", `${model.slice(0, 80)} is not known.`);
+    if (versions === null) return refuseWith("unknown-model", notIn(state, model, c));
     const known = modelOf(state, model);
     const items = await Promise.all(versions.map(async (one) => (await versionItem(ports, known, one)).item));
     return answer({ items, next_cursor: null });
@@ -60,15 +66,14 @@ export const modelRoutes = (ports: ModelsPorts): Hono => {
     const { model, version } = c.req.param();
     const state = await ports.ledger.state();
     const versions = await versionsOf(ports, state, model);
-    if (versions === null) return refuseWith("unknown-model", `${model.slice(0, 80)} is not known.`);
-    if (!versions.includes(version)) return unknown(`${model} has no version ${version.slice(0, 40)}.`);
+    if (versions === null) return refuseWith("unknown-model", notIn(state, model, c));
+    if (!versions.includes(version)) return unknown(noVersion(model, version, versions));
     return answer(await versionDetail(ports, modelOf(state, model), version));
   });
   app.get("/api/v1/models/:model/versions/:version/card", async (c) => {
     const { model, version } = c.req.param();
-    const versions = await versionsOf(ports, await ports.ledger.state(), model);
-    if (versions?.includes(version) !== true)
-      return unknown(`${model.slice(0, 80)} has no version ${version.slice(0, 40)}.`);
+    const versions = (await versionsOf(ports, await ports.ledger.state(), model)) ?? [];
+    if (!versions.includes(version)) return unknown(noVersion(model, version, versions));
     const read = await bundleOf(ports, model, version);
     if (!read.ok) return unknown(`The bundle cannot be read: ${read.fault.slice(0, 300)}`);
     const { preprocessor, ...bundle } = read.bundle;
@@ -79,15 +84,21 @@ export const modelRoutes = (ports: ModelsPorts): Hono => {
   return app;
 };
 
+const noVersion = (model: string, version: string, known: readonly string[]): string =>
+  `${model.slice(0, 80)} has no version ${version.slice(0, 40)}${alternatives(version, known)}`;
+
 /** All models, or one of them: the months of the others are not read then. */
 const overview = async (ports: ModelsPorts, only: string | null = null): Promise<ModelsAnswer> => {
   const nowMs = await ports.now();
   const span = { startMs: Math.max(0, nowMs - TREND_DAYS * DAY_MS), endMs: nowMs + DAY_MS };
-  const [state, sealed, trends, last] = await Promise.all([
+  const sizeMs = durationMs(ports.size);
+  const sinceMs = windowStart(Math.max(0, nowMs - ports.latenessMs), sizeMs);
+  const [state, sealed, trends, last, open] = await Promise.all([
     ports.ledger.state(),
     ports.ledger.sealed(),
     ports.lists.trends({ model: only, size: ports.size, span }),
     ports.lists.lastDecisions(),
+    ports.lists.open({ model: only, sinceMs }),
   ]);
   return {
     now: isoOf(nowMs),
@@ -103,6 +114,12 @@ const overview = async (ports: ModelsPorts, only: string | null = null): Promise
           model,
           trends.filter((point) => point.model === model.model).map(({ model: _, ...point }) => point),
           last.find((decision) => decision.model === model.model) ?? null,
+          {
+            since: isoOf(sinceMs),
+            due: isoOf(sinceMs + sizeMs + ports.latenessMs),
+            requests: open.find((one) => one.model === model.model)?.requests ?? 0,
+            newest: open.find((one) => one.model === model.model)?.newest ?? null,
+          },
         ),
       ),
   };
@@ -112,6 +129,7 @@ const modelItem = (
   state: ModelState,
   trend: readonly TrendPoint[],
   last: DecisionItem | null,
+  open: OpenWindow,
 ): ModelItem => ({
   model: state.model,
   promoted: state.promoted,
@@ -126,8 +144,9 @@ const modelItem = (
   last_promotion_at: state.lastPromotionAt,
   trust: trend.findLast((point) => point.trust !== null)?.trust ?? null,
   trend: [...trend],
+  open,
   last_decision: last,
-  outlook: outlookOf(state, last),
+  outlook: outlookOf(state, last, open.due),
 });
 
 /** One word for where a model is, the most pressing first. */

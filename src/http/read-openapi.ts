@@ -161,6 +161,12 @@ const ROUTES: readonly ReadRoute[] = [
     answer: read.CommandItem,
   },
   {
+    path: "/api/v1/governance/{model}/approve",
+    summary: "Approve a version for promotion, as someone else than its proposer. Needs the role approve.",
+    answer: read.CommandRecorded,
+    body: read.CommandBody,
+  },
+  {
     path: "/api/v1/governance/{model}/{command}",
     summary: "Record a command; it is carried out afterwards. 409 tells the ledger's generation.",
     answer: read.CommandRecorded,
@@ -171,6 +177,8 @@ const ROUTES: readonly ReadRoute[] = [
 /** The OpenAPI paths of the read side and its commands. */
 export const readPaths = (): Record<string, unknown> => ({
   ...Object.fromEntries(ROUTES.map((route) => [route.path, operationsOf(route)])),
+  ...pageOf(`${MODEL}/versions/{version}/card`, "A version's model card."),
+  ...pageOf(`${MODEL}/reports/{day}/page`, "The kept report of one day, as a page."),
   "/api/v1/events": {
     get: {
       summary: "News as server-sent events: ledger, decision, alert.",
@@ -179,18 +187,29 @@ export const readPaths = (): Record<string, unknown> => ({
   },
 });
 
+/** A page for people among answers for programs. */
+const pageOf = (path: string, summary: string): Record<string, unknown> => ({
+  [path]: {
+    get: {
+      summary,
+      parameters: parametersOf(path, []),
+      responses: {
+        "200": { description: "A page without scripts", content: { "text/html": {} } },
+        default: { $ref: "#/components/responses/Problem" },
+      },
+    },
+  },
+});
+
+const parametersOf = (path: string, query: readonly string[]) => [
+  ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: "path", required: true, schema: TEXT })),
+  ...query.map((name) => ({ name, in: "query", required: false, schema: TEXT })),
+];
+
 const operationsOf = ({ path, summary, answer, query = [], body }: ReadRoute) => ({
   [body === undefined ? "get" : "post"]: {
     summary,
-    parameters: [
-      ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
-        name,
-        in: "path",
-        required: true,
-        schema: TEXT,
-      })),
-      ...query.map((name) => ({ name, in: "query", required: false, schema: TEXT })),
-    ],
+    parameters: parametersOf(path, query),
     ...(body === undefined
       ? {}
       : {

@@ -6,8 +6,10 @@ import { z } from "zod";
 import { UtcTime } from "../../contracts/api.ts";
 import { Duration } from "../../contracts/config.ts";
 import { Fault } from "../core/fault.ts";
+import { alternatives } from "../core/nearest.ts";
 import { problem } from "../core/problem.ts";
 import type { Paging, Place, Placed, Slice } from "../ports-reading.ts";
+import { allowedOf } from "./admission.ts";
 import { answerJson, answerProblem, refuseWith } from "./body.ts";
 
 const LIMIT = 100;
@@ -133,6 +135,17 @@ export const answer = (body: unknown, status = 200): Response => {
   const response = answerJson(JSON.stringify(body), status);
   response.headers.set("cache-control", "no-store");
   return response;
+};
+
+/** What is said of a model the ledger does not have: with the ones it has, as far as the caller's key may know of them. */
+export const notIn = (
+  { models }: { readonly models: Readonly<Record<string, unknown>> },
+  model: string,
+  c: Context,
+): string => {
+  const allowed = allowedOf(c);
+  const known = Object.keys(models).filter((name) => allowed === null || allowed.includes(name));
+  return `${model.slice(0, 80)} is not in the ledger${alternatives(model, known)}`;
 };
 
 /** Answers that the thing asked for does not exist. */

@@ -1,12 +1,13 @@
 // Stage room: the Open Inference Protocol V2 (KServe, Triton), so that existing clients work unchanged. One tensor a feature in,
 // `probability` out; row i of request `id` is the event UUIDv5(id, i). All rows or none: the protocol has no place for one bad row.
-import { Hono } from "hono";
+import { Hono, type Context } from "hono";
 import { INSTANCES_MAX, V2Request } from "../../contracts/api.ts";
 import type { Problem, V2Tensor } from "../../contracts/api.ts";
 import { EVENT_NAMESPACE } from "../../contracts/event.ts";
 import type { FeatureSpec } from "../../contracts/feature-contract.ts";
 import { problem } from "../core/problem.ts";
 import type { ServingModel } from "../ports-serving.ts";
+import { allowedOf } from "./admission.ts";
 import { openBatch } from "./batch.ts";
 import { isJsonType, readBytes } from "./body.ts";
 import { isProbability } from "./event-rows.ts";
@@ -14,6 +15,7 @@ import { fieldErrors } from "./labels.ts";
 import type { BatchDeps } from "./predict-batch.ts";
 import { take, violation } from "./predict.ts";
 import { parseJson, resolveModel } from "./predict-request.ts";
+import { scopedModels } from "./scope.ts";
 import { readTensors } from "./v2-tensors.ts";
 
 export interface V2Options {
@@ -33,10 +35,11 @@ export const v2Routes = (deps: BatchDeps, options: V2Options): Hono => {
   app.get("/v2/health/ready", (c) => c.json({ ready: options.ready() }, options.ready() ? 200 : 503));
 
   const at = (
+    c: Context,
     name: string,
     version: string | undefined,
   ): { ok: true; model: ServingModel } | { ok: false; problem: Problem } => {
-    const found = resolveModel(deps.models, name);
+    const found = resolveModel(scopedModels(deps.models, allowedOf(c)), name);
     if (found.ok && version !== undefined && found.model.version !== version)
       return {
         ok: false,
@@ -45,31 +48,31 @@ export const v2Routes = (deps: BatchDeps, options: V2Options): Hono => {
     return found;
   };
   const infer = async (
-    request: Request,
+    c: Context,
     name: string,
     version: string | undefined,
     body: Uint8Array,
   ): Promise<Response> => {
-    const found = at(name, version);
+    const found = at(c, name, version);
     if (!found.ok) return refuse(found.problem);
-    const read = readRequest(request, body);
+    const read = readRequest(c.req.raw, body);
     if (!read.ok) return refuse(read.problem);
     return inferRows(deps, options, found.model, read);
   };
 
   for (const base of ["/v2/models/:model", "/v2/models/:model/versions/:version"]) {
     app.get(base, (c) => {
-      const found = at(c.req.param("model") ?? "", c.req.param("version"));
+      const found = at(c, c.req.param("model") ?? "", c.req.param("version"));
       return found.ok ? c.json(metadataOf(found.model)) : refuse(found.problem);
     });
     app.get(`${base}/ready`, (c) => {
-      const found = at(c.req.param("model") ?? "", c.req.param("version"));
+      const found = at(c, c.req.param("model") ?? "", c.req.param("version"));
       return found.ok ? c.json({ name: found.model.model, ready: true }) : refuse(found.problem);
     });
     app.post(`${base}/infer`, async (c) => {
       const body = await readBytes(c, options.bodyBytesMax);
       if (!body.ok) return refuse(body.problem);
-      return infer(c.req.raw, c.req.param("model") ?? "", c.req.param("version"), body.body);
+      return infer(c, c.req.param("model") ?? "", c.req.param("version"), body.body);
     });
   }
   return app;

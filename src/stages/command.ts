@@ -4,6 +4,7 @@
 import { Semver } from "../../contracts/feature-contract.ts";
 import type { CommandName, CommandRecord, LedgerState, ModelState } from "../../contracts/governance.ts";
 import { modelOf, versionOf } from "../core/governance-state.ts";
+import { alternatives } from "../core/nearest.ts";
 import type { Refusal } from "../core/governance-laws.ts";
 import type { KeepsLedger } from "../ports.ts";
 
@@ -69,7 +70,10 @@ const unusable = (state: LedgerState, wish: CommandWish): Refusal | null => {
   if (version !== null && !Semver.safeParse(version).success)
     return { code: "bad-version", detail: `${version} is not MAJOR.MINOR.PATCH` };
   if (version !== null && versionOf(modelOf(state, model), version) === undefined)
-    return { code: "unknown-version", detail: `${model}@${version} is not in the ledger` };
+    return {
+      code: "unknown-version",
+      detail: `${model}@${version} is not in the ledger${alternatives(version, Object.keys(modelOf(state, model).versions))}`,
+    };
   if (wish.command === "approve" && version === null)
     return { code: "version-needed", detail: "an approval names the version it approves" };
   if (wish.reason.trim() === "") return { code: "no-reason", detail: "every command needs a reason" };

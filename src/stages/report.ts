@@ -3,7 +3,7 @@
 import type { Span } from "../../contracts/counts.ts";
 import type { LedgerEntry } from "../../contracts/governance.ts";
 import type { ModelReport } from "../../contracts/report.ts";
-import { dayReport } from "../core/report-day.ts";
+import { dayReport, isEmptyReport } from "../core/report-day.ts";
 import type {
   KeepsReports,
   Paging,
@@ -62,7 +62,7 @@ export const makeReport = async (
   });
 };
 
-/** Makes and keeps the whole UTC day; false where it was kept before. */
+/** Makes and keeps the whole UTC day; false where it was kept before, or there is nothing to tell of it. */
 export const keepDay = async (
   ports: ReportPorts & { readonly reports: KeepsReports },
   by: { readonly model: string; readonly dayMs: number },
@@ -70,7 +70,8 @@ export const keepDay = async (
   const day = dayOf(by.dayMs);
   if (await ports.reports.has(by.model, day)) return false;
   const span = { startMs: by.dayMs, endMs: by.dayMs + DAY_MS };
-  return ports.reports.keep(day, await makeReport(ports, { model: by.model, span }));
+  const report = await makeReport(ports, { model: by.model, span });
+  return !isEmptyReport(report) && ports.reports.keep(day, report);
 };
 
 /** `2001-05-02` of a day's first ms. */

@@ -17,10 +17,16 @@ import { KeyForm, Who } from "./parts/session.tsx";
 import { useRead } from "./resource.tsx";
 import { go, lastModel, PAGES, pathOf, route, startRouting, type PageName, type Route } from "./route.ts";
 
+/** Requests are no news: what the open window holds is asked for. */
+const COUNTED_EVERY_MS = 15_000;
+
 const App = () => {
-  const models = useRead<ModelsAnswer>(needsKey.value ? null : "models");
-  const items = models.value?.items ?? [];
   const here = route.value;
+  const models = useRead<ModelsAnswer>(
+    needsKey.value ? null : "models",
+    here.at === "overview" ? COUNTED_EVERY_MS : null,
+  );
+  const items = models.value?.items ?? [];
   const model = here.at === "model" ? here.model : (lastModel.value ?? items[0]?.model ?? null);
   document.title = `${titleOf(here)} · Flyball`;
   return (

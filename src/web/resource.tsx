@@ -10,8 +10,17 @@ export interface Resource<T> {
   readonly loading: boolean;
 }
 
-/** Reads a route, and again when it changes or news come. A null path reads nothing. */
-export const useRead = <T,>(path: string | null): Resource<T> => {
+/** Reads a route, and again when it changes, when news come, and every so often where asked. A null path reads nothing. */
+export const useRead = <T,>(path: string | null, everyMs: number | null = null): Resource<T> => {
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    if (everyMs === null) return undefined;
+    // A page nobody looks at asks for nothing.
+    const again = (): void =>
+      void (document.visibilityState === "visible" && setTurn((before) => before + 1));
+    const timer = setInterval(again, everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs]);
   const [state, setState] = useState<Resource<T> & { path: string | null }>({ ...NOTHING, path });
   const heard = news.value;
   useEffect(() => {
@@ -27,7 +36,7 @@ export const useRead = <T,>(path: string | null): Resource<T> => {
       },
     );
     return () => abort.abort();
-  }, [path, heard]);
+  }, [path, heard, turn]);
   return state.path === path ? state : { ...NOTHING, loading: true };
 };
 

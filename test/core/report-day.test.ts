@@ -8,7 +8,7 @@ import type { DecisionItem, HeatRow, SnapshotItem } from "../../contracts/read.t
 import { createReportStore } from "../../src/adapters/report-store.ts";
 import { linesSvg } from "../../src/core/report-charts.ts";
 import { reportPage } from "../../src/core/report-day-html.ts";
-import { dayReport, headlineOf, type ReportParts } from "../../src/core/report-day.ts";
+import { dayReport, headlineOf, isEmptyReport, type ReportParts } from "../../src/core/report-day.ts";
 
 const DAY = 86_400_000;
 const START = Date.UTC(2001, 4, 2);
@@ -139,6 +139,19 @@ describe("a day's report", () => {
     const at = (asOfMs: number): string => headlineOf(dayReport({ ...quiet, asOfMs }));
     expect(at(START + DAY)).toBe("No request was served");
     expect(at(START + DAY - 1)).toBe("Not over yet: requests are counted when their window closes");
+  });
+
+  it("is empty only where nothing was in service and nothing happened", () => {
+    const nothing = { ...parts, snapshots: [], decisions: [], entries: [] };
+    expect(isEmptyReport(dayReport(nothing))).toBe(true);
+    const served = [entry(1, START - DAY, [registered, promoted])];
+    for (const something of [
+      { entries: served },
+      { entries: [entry(1, START, [registered])] },
+      { snapshots: [snapshot(START, 1, 0)] },
+      { decisions: [decision] },
+    ])
+      expect(isEmptyReport(dayReport({ ...nothing, ...something }))).toBe(false);
   });
 
   it("is one page without scripts or requests, with every foreign word escaped", () => {

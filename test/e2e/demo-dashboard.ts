@@ -25,6 +25,12 @@ const PAGES = [
   { name: "Decisions", path: `${MODEL}/decisions`, shows: /begins its trial/ },
   { name: "Reports", path: `${MODEL}/reports`, shows: /2001-02-03/ },
   { name: "Audit", path: "/dashboard/audit", shows: /from Training to Shadowing/ },
+  { name: "Flyball api", path: "/docs", shows: /openapi.json/ },
+  {
+    name: "flight-delay 1.0.0",
+    path: "/api/v1/models/flight-delay/versions/1.0.0/card",
+    shows: /Before you rely on it/,
+  },
 ] as const;
 const SCREENS = [
   { screen: "light", colorScheme: "light", viewport: { width: 1280, height: 900 } },

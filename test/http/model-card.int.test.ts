@@ -1,18 +1,29 @@
-// The model card as a page of the api, over the real registry: for readers of the model and nobody else, the very page the command line
-// writes, with headers under which no script runs; and no page where there is no version or its bytes are not as published.
+// The api with everything it mounts, over real stores: its description names every route and no other. And the model card as a page: for
+// readers of the model and nobody else, the very page the command line writes, with headers under which no script runs; and no page where
+// there is no version or its bytes are not as published.
 import { appendFile, chmod } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { z } from "zod";
 import type { KeyRole } from "../../contracts/keys.ts";
+import { ModelsAnswer } from "../../contracts/read.ts";
 import { openKeys } from "../../src/adapters/keys.ts";
 import { createIds } from "../../src/adapters/uuid.ts";
 import { modelCard } from "../../src/core/model-card.ts";
 import { createApp, type Api } from "../../src/http/app.ts";
 import { createGuard } from "../../src/http/guard.ts";
-import { modelRoutes } from "../../src/http/read-models.ts";
+import { readMounts } from "../../src/http/mounts.ts";
+import { matchRoutes, ROUTES } from "../../src/http/routes.ts";
+import { sessionRoutes } from "../../src/http/session.ts";
 import { wireReading } from "../../src/wiring.ts";
 import { memoryPublisher, modelSet, wallClock } from "../support/api.ts";
-import { MODEL, START, startDeployment, type Deployment } from "../support/deployment.ts";
+import { DAY, HOUR, MODEL, START, startDeployment, type Deployment } from "../support/deployment.ts";
+
+const SESSION = { publicUrl: null, failuresPerMinute: 1e6 };
+/** Files and pages for people, which no program asks for: below these the description says nothing. */
+const FOR_PEOPLE = /^\/(?:$|dashboard|assets|jobs|decisions\/)/;
+
+const PAGES = ["Needs the role public.", "Needs the role public."];
 
 let house: Deployment;
 let api: Api;
@@ -30,7 +41,7 @@ beforeAll(async () => {
       ...{ models: modelSet().models, publisher: memoryPublisher().publisher, clock: wallClock, wall },
       ...{ ids: createIds(), guard: createGuard({ keys, ...wall }, limits) },
     },
-    { mounts: [{ path: "/", app: modelRoutes(reading.ports) }] },
+    { mounts: [...readMounts(reading.ports), { path: "/", app: sessionRoutes({ keys, ...wall }, SESSION) }] },
   );
   as = async (role, models) => {
     const by = { env: "test", roles: [role], models: models === null ? null : [...models] } as const;
@@ -46,6 +57,60 @@ afterAll(async () => {
 
 const cardOf = (version: string, headers: Record<string, string>) =>
   api.hono.request(`/api/v1/models/${MODEL}/versions/${version}/card`, { headers });
+
+it("describes every route that is mounted and reachable, each by its own words, and no other", async () => {
+  const { paths } = z
+    .object({ paths: z.record(z.string(), z.record(z.string(), z.object({ summary: z.string() }))) })
+    .parse(await (await api.hono.request("/openapi.json")).json());
+  const described = Object.entries(paths).flatMap(([at, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${at}`),
+  );
+  const match = matchRoutes(ROUTES);
+  const mounted = api.hono.routes
+    .filter(({ method, path: at }) => method !== "ALL" && match(method, at).found)
+    .map(({ method, path: at }) => `${method} ${at.replaceAll(/:(\w+)(?:\{[^}]*\})?/g, "{$1}")}`);
+  // A rule narrower than the route it opens is described beside it.
+  const listed = ROUTES.filter(({ path: at }) => !at.includes("*")).map(
+    ({ method, path: at }) => `${method} ${at.replaceAll(/:(\w+)/g, "{$1}")}`,
+  );
+  const asked = (list: readonly string[]): string[] =>
+    [...new Set(list)].filter((one) => !FOR_PEOPLE.test(one.split(" ")[1] ?? "")).sort();
+  expect(asked(described)).toEqual(asked([...mounted, ...listed]));
+  const summaries = Object.values(paths).flatMap((methods) =>
+    Object.values(methods).map(({ summary }) => summary),
+  );
+  expect(summaries.filter((summary) => summary.startsWith("Needs the role"))).toEqual(PAGES);
+  expect(asked(mounted)).toContain("GET /api/v1/models/{model}/reports/{day}/page");
+});
+
+it("counts what the open window holds so far, and says when it is decided, to the millisecond of its lateness", async () => {
+  const { ledger, loop } = house.stores;
+  const { generation } = await ledger.state();
+  const version = { type: "registered", version: "1.0.0", digest: "d", family: "f", parent: null } as const;
+  const draft = { at: new Date(START).toISOString(), model: MODEL, actor: "till", reason: "for the count" };
+  await ledger.append({ ...draft, events: [{ ...version, training_id: null }] }, { generation });
+  await house.record(house.traffic({ fromMs: START, hours: 3, perHour: 10 }));
+  const reader = await as("read", null);
+  const open = async (nowMs: number): Promise<unknown> => {
+    await loop.clock.forward(nowMs);
+    const answer = await api.hono.request("/api/v1/models", { headers: reader });
+    return ModelsAnswer.parse(await answer.json()).items.map((item) => item.open);
+  };
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  const late = 5 * 60_000;
+  const newest = iso(START + 2 * HOUR + 9 * (HOUR / 10));
+  expect(await open(START + DAY + late - 1)).toEqual([
+    { since: iso(START), due: iso(START + DAY + late), requests: 30, newest },
+  ]);
+  expect(await open(START + DAY + late)).toEqual([
+    { since: iso(START + DAY), due: iso(START + 2 * DAY + late), requests: 0, newest: null },
+  ]);
+  const stranger = await api.hono.request("/api/v1/models/demnad", { headers: reader });
+  expect([stranger.status, await stranger.text()]).toEqual([
+    404,
+    expect.stringContaining(`did you mean ${MODEL}?`),
+  ]);
+});
 
 it("is the page the command line writes, for who may read the model", async () => {
   const reader = await as("read", null);

@@ -273,6 +273,33 @@ describe("switching models", () => {
   });
 });
 
+describe("slips of the hand", () => {
+  const detailOf = async (route: string, body: object): Promise<[number, unknown]> => {
+    const answer = await post(setUp().api, route, body);
+    return [answer.status, await answer.json()];
+  };
+  it("one label alone is told how it goes into the list, in words and not in a schema's", async () => {
+    const label = { request_id: crypto.randomUUID(), label: 1, observed_at: "2001-01-01T00:00:00Z" };
+    const [status, problem] = await detailOf("/api/v1/labels", label);
+    expect(status).toBe(422);
+    expect(problem).toMatchObject({
+      detail: expect.stringMatching(/one label alone.*"labels": \[/),
+      errors: [{ path: "labels", message: "expected a list of labels" }],
+    });
+    expect((await detailOf("/api/v1/labels", { labels: [label] }))[0]).toBe(202);
+  });
+  it("a model and a feature nobody knows are met with the nearest", async () => {
+    const unknown = await detailOf("/api/v1/predict", { model: "flight-dealy", features: {} });
+    expect(unknown).toEqual([
+      404,
+      expect.objectContaining({ detail: expect.stringContaining("did you mean flight-delay?") }),
+    ]);
+    const { distance: distanc, ...rest } = rowAt(rows, 0);
+    const [, problem] = await detailOf("/api/v1/predict", { features: { ...rest, distanc } });
+    expect(JSON.stringify(problem)).toContain("the nearest feature is distance");
+  });
+});
+
 describe("the openapi document", () => {
   it("is served, describes predict, and every served route is in the table", async () => {
     const { api } = setUp();

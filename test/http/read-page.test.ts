@@ -1,11 +1,12 @@
 // Unit: lists are paged by place, wrong queries are named, other sites' pages may not command, and news end with their readers.
 import { describe, expect, it } from "vitest";
+import { Hono } from "hono";
 import { z } from "zod";
 import { pageOf } from "../../contracts/read.ts";
 import { commandRoutes } from "../../src/http/governance.ts";
 import { answerPage, pagingOf, readApp, readList, sliceOf } from "../../src/http/read-page.ts";
 import { Fault } from "../../src/core/fault.ts";
-import { initialState } from "../../src/core/governance-state.ts";
+import { emptyModel, initialState } from "../../src/core/governance-state.ts";
 import type { Placed } from "../../src/ports-reading.ts";
 
 const rows: Placed<number>[] = Array.from({ length: 5 }, (_, i) => ({
@@ -125,6 +126,30 @@ describe("a command", () => {
     '{"reason":"x","generation":-1}',
   ])("with the body %s is refused as such", async (body) => {
     expect((await give("m/freeze", body)).status).toBe(422);
+  });
+  it("for a model nobody knows is met with the one that was meant, as far as the caller may know of it", async () => {
+    const empty = initialState();
+    const state = {
+      ...empty,
+      models: { "flight-delay": emptyModel("flight-delay"), other: emptyModel("other") },
+    };
+    const known = (models: readonly string[] | null) => {
+      const scoped = new Hono();
+      scoped.use(async (c, next) => {
+        c.set("models" as never, models as never);
+        await next();
+      });
+      const append = () => Promise.reject(new Error("nothing may be written here"));
+      const ledger = { state: () => Promise.resolve(state), append };
+      return scoped.route("/", commandRoutes({ ledger, now: () => Promise.resolve(0), newId: () => "id" }));
+    };
+    const detailOf = async (models: readonly string[] | null, model: string): Promise<string> => {
+      const answered = await known(models).request(`/api/v1/governance/${model}`);
+      return z.object({ detail: z.string() }).parse(await answered.json()).detail;
+    };
+    expect(await detailOf(null, "flight-dealy")).toMatch(/did you mean flight-delay\?$/);
+    expect(await detailOf(null, "churn")).toMatch(/there are flight-delay, other$/);
+    expect(await detailOf(["churn"], "churn")).toBe("churn is not in the ledger");
   });
   it("nobody knows is not there", async () => {
     expect((await give("m/explode", reason)).status).toBe(404);

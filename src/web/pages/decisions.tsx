@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import type { Decision } from "../../../contracts/decision.ts";
 import type { DecisionItem } from "../../../contracts/read.ts";
+import { briefly } from "../../core/brief.ts";
 import { read } from "../api.ts";
 import { num, plain, short, when, words } from "../parts/format.ts";
 import { Card, Chip, Choice, Fact, Folded, Gates, Table } from "../parts/small.tsx";
@@ -63,7 +64,7 @@ export const Decisions = ({ model }: { model: string }) => {
                   <time dateTime={item.window_end}>{when(item.window_end)}</time>
                   <Chip word={item.action} />
                   <span>
-                    <a href={pathOf({ at: "decision", id: item.id })}>{plain(item.sentence)}</a>
+                    <a href={pathOf({ at: "decision", id: item.id })}>{plain(briefly(item.sentence))}</a>
                     <small>
                       rule {words(item.rule).toLowerCase()}
                       {item.drift_decision === "NO_ACTION"
@@ -106,7 +107,7 @@ export const DecisionPage = ({ id }: { id: string }) => {
               wide
               aside={<Chip word={decision.action} />}
             >
-              <p class="sentence">{plain(decision.sentence)}</p>
+              <p class="sentence">{plain(briefly(decision.sentence))}</p>
               <dl class="facts">
                 <Fact name="Rule">{words(decision.rule)}</Fact>
                 <Fact name="Drift in this window">{words(decision.drift_verdict)}</Fact>
@@ -155,7 +156,9 @@ const Reasons = ({ decision }: { decision: Decision }) => (
         {decision.reasons.map((reason) => (
           <tr key={reason.signal}>
             <th scope="row">{reason.signal}</th>
-            <td>{typeof reason.value === "number" ? num(reason.value) : (reason.value ?? "unknown")}</td>
+            <td class={typeof reason.value === "string" ? "text" : ""}>
+              {typeof reason.value === "number" ? num(reason.value) : (reason.value ?? "unknown")}
+            </td>
             <td>{num(reason.threshold)}</td>
             <td>{num(reason.n)}</td>
             <td class="text">{plain(reason.detail)}</td>

@@ -91,38 +91,40 @@ const Map = (props: { map: DriftMap; picked: Place | null; onPick: (place: Place
   const shown = map.rows.filter((row) => !isCalm(row));
   const calm = map.rows.length - shown.length;
   return (
-    <div ref={place} class="scroll" tabIndex={0} role="region" aria-label="Drift by feature and window">
-      <table class="heat">
-        <caption class="heard">Drift by feature and window; each cell is a button</caption>
-        <thead>
-          <tr>
-            <th scope="col">Feature</th>
-            {map.windows.map((window, i) => (
-              <th scope="col" key={window} aria-label={when(window)}>
-                <span>{label(window, i)}</span>
-              </th>
+    <>
+      <div ref={place} class="scroll" tabIndex={0} role="region" aria-label="Drift by feature and window">
+        <table class="heat">
+          <caption class="heard">Drift by feature and window; each cell is a button</caption>
+          <thead>
+            <tr>
+              <th scope="col">Feature</th>
+              {map.windows.map((window, i) => (
+                <th scope="col" key={window} aria-label={when(window)}>
+                  <span>{label(window, i)}</span>
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((row) => (
+              <HeatLine
+                key={`${row.subject}/${row.feature}`}
+                row={row}
+                windows={map.windows}
+                picked={picked}
+                onPick={onPick}
+              />
             ))}
-          </tr>
-        </thead>
-        <tbody>
-          {shown.map((row) => (
-            <HeatLine
-              key={`${row.subject}/${row.feature}`}
-              row={row}
-              windows={map.windows}
-              picked={picked}
-              onPick={onPick}
-            />
-          ))}
-        </tbody>
-      </table>
+          </tbody>
+        </table>
+      </div>
       {calm > 0 && (
         <p class="quiet">
           Data quality (missing, unseen, out of range, invalid) was steady throughout for {calm} of its rows;
           they are left out.
         </p>
       )}
-    </div>
+    </>
   );
 };
 

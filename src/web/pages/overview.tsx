@@ -1,5 +1,6 @@
 // Web page: every model at a glance: what serves, how far it is trusted, what was decided last, what comes next and why not yet.
 import type { AlertItem, ModelItem, ModelsAnswer } from "../../../contracts/read.ts";
+import { briefly } from "../../core/brief.ts";
 import { num, plain, when } from "../parts/format.ts";
 import { Spark } from "../parts/pictures.tsx";
 import { Card, Chip, Fact } from "../parts/small.tsx";
@@ -57,6 +58,10 @@ const Model = ({ item }: { item: ModelItem }) => {
         <Fact name={newest === undefined ? "Volume" : `Volume ${when(newest.window_start)}`}>
           {num(newest?.volume)}
         </Fact>
+        <Fact name={`Since ${when(item.open.since)}`}>
+          {num(item.open.requests)}
+          {item.open.newest !== null && <small> newest {item.open.newest.slice(11, 16)}</small>}
+        </Fact>
         <Fact name="Features in breach">
           <a href={page("drift")}>{num(item.trend.findLast((point) => point.breaches !== null)?.breaches)}</a>
         </Fact>
@@ -72,7 +77,7 @@ const Model = ({ item }: { item: ModelItem }) => {
         <p class="decided">
           <Chip word={item.last_decision.action} />{" "}
           <a href={pathOf({ at: "decision", id: item.last_decision.id })}>
-            {plain(item.last_decision.sentence)}
+            {plain(briefly(item.last_decision.sentence))}
           </a>{" "}
           <small>{when(item.last_decision.window_end)}</small>
         </p>

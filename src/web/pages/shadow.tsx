@@ -26,7 +26,7 @@ export const Shadow = ({ model }: { model: string }) => {
       >
         {(value) => (
           <>
-            <Choice label="Version" value={value.version ?? ""} options={value.versions} onPick={ask} />
+            <Choice label="Version" value={value.version ?? ""} options={optionsOf(value)} onPick={ask} />
             <Evidence evidence={value} />
             <div class="pair">
               <Card title="How far the scores differ">
@@ -60,6 +60,10 @@ export const Shadow = ({ model }: { model: string }) => {
     </>
   );
 };
+
+/** A trial that has just begun has no windows yet, and is shown all the same. */
+const optionsOf = ({ version, versions }: ShadowEvidence): readonly string[] =>
+  version === null || versions.includes(version) ? versions : [version, ...versions];
 
 const Evidence = ({ evidence }: { evidence: ShadowEvidence }) => {
   const newest = evidence.points.at(-1);

@@ -183,9 +183,9 @@ const Compare = ({ items }: { items: readonly VersionItem[] }) => {
         {METRICS.map((name) => {
           const a = metricOf(of(left), name);
           const b = metricOf(of(right), name);
-          const difference = a === null || b === null ? null : b - a;
+          const difference = a === null || b === null || name === "n" ? null : b - a;
           const better =
-            difference === null || name === "n" || name === "threshold"
+            difference === null || name === "threshold"
               ? null
               : LESS.has(name)
                 ? difference < 0

@@ -147,7 +147,10 @@ const optionsOf = (
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     legend: { show: false },
     cursor: { points: { show: false } },
-    scales: { y: { range: (_chart, low, high) => padded(low, high) } },
+    scales: {
+      x: { range: (_chart, from, to) => (from === to ? [from - DAY_S, to + DAY_S] : [from, to]) },
+      y: { range: (_chart, low, high) => padded(low, high) },
+    },
     series,
     bands,
     axes: [
@@ -163,7 +166,8 @@ const optionsOf = (
 };
 
 /** Windows are days or longer where decisions are taken; ticks stand on whole days. */
-const DAYS = [1, 2, 7, 14, 28, 56, 91, 182, 364].map((days) => days * 86_400);
+const DAY_S = 86_400;
+const DAYS = [1, 2, 7, 14, 28, 56, 91, 182, 364].map((days) => days * DAY_S);
 
 const yearText = (seconds: number): string => new Date(seconds * 1000).toISOString().slice(0, 10);
 const dayText = (seconds: number): string => yearText(seconds).slice(5);

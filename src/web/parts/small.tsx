@@ -1,7 +1,7 @@
 // Web: the small pieces every page is made of.
 import type { ComponentChildren } from "preact";
 import type { GateResult } from "../../../contracts/decision.ts";
-import { num, toneOf, words } from "./format.ts";
+import { num, plain, toneOf, words } from "./format.ts";
 
 /** A word with the colour of its meaning. */
 export const Chip = (props: { word: string; label?: string }) => (
@@ -18,7 +18,7 @@ export const Card = (props: {
   <section class={props.wide === true ? "card wide" : "card"}>
     <header>
       <h2>{props.title}</h2>
-      {props.aside}
+      {props.aside !== undefined && <div class="aside">{props.aside}</div>}
     </header>
     {props.children}
   </section>
@@ -69,7 +69,7 @@ export const Gates = (props: { gates: readonly GateResult[] }) => (
           <small>
             {num(gate.value)} {gate.threshold === null ? "" : `against ${num(gate.threshold)}`} {gate.unit}
             {gate.n === null ? "" : ` · n ${num(gate.n)}`}
-            {gate.detail === "" ? "" : ` · ${gate.detail}`}
+            {gate.detail === "" ? "" : ` · ${plain(gate.detail)}`}
           </small>
         </span>
       </li>
