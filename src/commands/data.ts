@@ -83,7 +83,9 @@ const list = async (flags: { json?: boolean }): Promise<void> => {
   answer(
     flags,
     { datasets: found.map(({ manifest, names }) => ({ ...manifest, names })) },
-    rows.length === 0 ? "nothing is frozen yet (flyball data freeze)" : tableLines([head, ...rows]).join("\n"),
+    rows.length === 0
+      ? "nothing is frozen yet (flyball data freeze)"
+      : tableLines([head, ...rows]).join("\n"),
   );
 };
 

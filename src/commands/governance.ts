@@ -120,9 +120,7 @@ const give = async (stores: Stores, command: CommandName, reference: string, fla
 
 /** Said where a promotion has nothing to do, so that asking again leaves no entry; null where it has, or something is under way. */
 const servesAlready = (model: ModelState, version: string | null): string | null =>
-  version !== null &&
-  version === model.promoted &&
-  model.commands.every(({ status }) => status !== "pending")
+  version !== null && version === model.promoted && model.commands.every(({ status }) => status !== "pending")
     ? `${model.model}@${version} serves already: nothing was recorded`
     : null;
 

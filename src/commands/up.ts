@@ -31,7 +31,9 @@ const untilUp = async <T extends { stop(): Promise<void> }>(starting: Promise<T>
   const hear = (): void => {
     signals += 1;
     if (signals > 1) process.exit(130);
-    process.stderr.write("stopping before it was up: what was started is ended first; Ctrl-C again ends at once\n");
+    process.stderr.write(
+      "stopping before it was up: what was started is ended first; Ctrl-C again ends at once\n",
+    );
   };
   process.on("SIGINT", hear).on("SIGTERM", hear);
   try {

@@ -11,7 +11,10 @@ export const briefly = (sentence: string): string => {
   const left = items.slice(SHOWN);
   const end = /\)?\.?$/.exec(sentence)?.[0] ?? "";
   // A bracket that closes within the list ends one list and begins another: nobody knows which items belong together.
-  const isOneList = !left.join("; ").slice(0, -end.length || undefined).includes(")");
+  const isOneList = !left
+    .join("; ")
+    .slice(0, -end.length || undefined)
+    .includes(")");
   if (items.length <= ITEMS_MAX || !isOneList) return sentence;
   return `${items.slice(0, SHOWN).join("; ")} and ${left.length} more${end}`;
 };

@@ -34,6 +34,17 @@ describe("the README's own model and data", () => {
     );
     await sh(second);
     expect(await sh("flyball models ls --json")).toContain("1.1.0");
+    expect(await sh("flyball models ls")).toMatch(
+      /^VERSION .*\nchurn@1\.0\.0 +– +gradient-boosted-trees .*\nchurn@1\.1\.0 +– +external /,
+    );
+    expect(await sh("flyball data ls")).toMatch(/^NAME .*\nmarch +[0-9a-f]{12} +churn@1\.0\.0 +3000 +3000 /);
+    // The contract is edited under its old version: said where it is checked, before a training refuses it.
+    await sh(
+      "sed 's/^version:.*/&\\ndescription: edited/' contracts/features/churn@1.0.0.yaml > edited.yaml",
+    );
+    const told = await sh("flyball contract check edited.yaml 2>&1 1>/dev/null");
+    expect(told).toMatch(/^note: churn@1\.0\.0 had other rules when march was frozen/);
+    expect(await sh("flyball contract check contracts/features/churn@1.0.0.yaml 2>&1 1>/dev/null")).toBe("");
   });
 
   it("runs, promotes, predicts, and takes labels from a file", async () => {
@@ -44,6 +55,21 @@ describe("the README's own model and data", () => {
     const { api } = await up();
     await sh(lines.slice(starts + 1).join("\n"));
     await expect.poll(async () => (await fetch(`${api}/readyz`)).status, { timeout: 30_000 }).toBe(200);
+    // Asked again it has nothing to do and leaves nothing; an empty day is told and not kept.
+    const seq = async () =>
+      z.object({ seq: z.int() }).parse(JSON.parse(await sh("flyball governance status --json"))).seq;
+    const before = await seq();
+    expect(await sh('flyball governance promote churn@1.0.0 --reason "once more"')).toMatch(/serves already/);
+    expect(await seq()).toBe(before);
+    expect(await sh("flyball governance status")).toMatch(
+      / VERSION +STATE +ALIAS .*\n +1\.0\.0 +PROMOTED +Production /,
+    );
+    await sh("! flyball governance status chrn 2>why.txt; grep 'did you mean churn?' why.txt");
+    await sh(
+      "! flyball governance promote churn@1.0.9 --reason slip 2>why.txt; grep 'did you mean 1.0.0?' why.txt",
+    );
+    await sh("! flyball report --window 2026-01-01 2>why.txt; grep 'nothing was kept' why.txt");
+    expect(existsSync(path.join(home, "reports"))).toBe(false);
     answered = await sh((predict?.text ?? "").replace("localhost:8080", new URL(api).host));
     const { request_id } = z
       .object({ request_id: z.uuid(), probability: z.number() })
