@@ -111,9 +111,13 @@ export const trainOn = async (by: {
   const { loadConfig } = await import("../adapters/config.ts");
   const { openRegistry } = await import("../adapters/registry-open.ts");
   const { encodeFrozen } = await import("../core/encode.ts");
+  const { overlap } = await import("../core/in-sample.ts");
   const { encodingFor } = await import("./frozen.ts");
   const { elsewhere, fittingOf, trainerOf } = await import("./training.ts");
   const { contract, digest, frozen, test, how } = by;
+  // What a later evaluation on these rows trusts: that they were tested on and never fitted.
+  const sighting = test === null ? null : overlap(frozen, test);
+  if (sighting?.seen === "yes") return { ok: false, refused: "in_sample", detail: sighting.detail };
   const config = loadConfig();
   const registry = openRegistry(config);
   const encoding = await encodingFor(registry, contract, digest, frozen);

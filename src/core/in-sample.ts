@@ -1,5 +1,5 @@
-// Core: whether a candidate has seen the rows it is to be judged on. Exact where its training rows are at hand: rows are compared
-// whole, and the overlap is held against what chance repeats. Where it is not known the answer says so; it is never "no".
+// Core: whether a model has seen, or is about to see, the rows it is to be judged on. Exact where its training rows are at hand: rows
+// are compared whole, and the overlap is held against what chance repeats. Where it is not known the answer says so; it is never "no".
 import type { BundleMetadata } from "../../contracts/bundle.ts";
 import type { Column } from "./encode.ts";
 
@@ -46,7 +46,7 @@ export const inSample = (
  * Among discrete columns rows repeat by chance; how often is known from the training rows themselves (rows with a twin there).
  * A dataset that was never seen finds its rows there about as often.
  */
-const overlap = (training: Rows, dataset: Rows): Sighting => {
+export const overlap = (training: Rows, dataset: Rows): Sighting => {
   const known = new Map<string, number>();
   const trained = keyOf(training);
   for (let row = 0; row < training.rows; row++) {

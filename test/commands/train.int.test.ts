@@ -77,6 +77,13 @@ beforeAll(async () => {
     return `${new Date(timeOf(row)).toISOString()},${price},${visits},${bought}`;
   });
   writeFileSync(path.join(folder, "all.csv"), `at,price,visits,bought\n${lines.join("\n")}\n`);
+  const [older, newer] = [lines.slice(0, ROWS * 0.9), lines.slice(ROWS * 0.9)];
+  for (const [name, part] of [
+    ["older", older],
+    ["newer", newer],
+    ["mixed", [...newer, ...older.slice(-40)]],
+  ] as const)
+    writeFileSync(path.join(folder, `${name}.csv`), `at,price,visits,bought\n${part.join("\n")}\n`);
   await freeze("all.csv", "all");
 }, PATIENCE_MS);
 const freeze = (file: string, name: string) =>
@@ -101,6 +108,36 @@ it(
     const seen = await freeze("lesson.parquet", "lesson");
     expect(seen.rows).toBe(ROWS * 0.6);
     expect(Date.parse(seen.to)).toBeLessThan(timeOf(ROWS * 0.8)); // the newest fifth is what it is judged on
+  },
+);
+
+it(
+  "rows to test on that are rows to learn from are refused (TC-05, TC-77), others are what it is measured on",
+  { timeout: PATIENCE_MS },
+  async () => {
+    await freeze("older.csv", "older");
+    await freeze("newer.csv", "newer");
+    await freeze("mixed.csv", "mixed");
+    const before = readdirSync(path.join(home, "registry", "shop"));
+    const on = ["train", "--contract", contract, "--family", "logistic-regression", "--data", "older"];
+    for (const [test, share] of [
+      ["older", "100.0 %"],
+      ["mixed", "11.8 %"],
+    ] as const) {
+      const { status, err } = await start(...on, "--test", test).ended;
+      expect({
+        test,
+        status,
+        said: err.includes(`refused: in_sample: ${share} of its rows lie among`),
+      }).toEqual({
+        test,
+        status: 1,
+        said: true,
+      });
+    }
+    expect(readdirSync(path.join(home, "registry", "shop"))).toEqual(before);
+    const { metrics } = await flyball(Trained, ...on, "--test", "newer");
+    expect(metrics.test["n"]).toBe(ROWS * 0.1);
   },
 );
 

@@ -9,7 +9,7 @@ import { seeded } from "../../../src/core/training/seeded.ts";
 
 const CITIES = 40;
 
-const contract = FeatureContract.parse({
+export const contract = FeatureContract.parse({
   name: "world",
   version: "1.0.0",
   label: { name: "y", positive: 1, negative: 0 },
