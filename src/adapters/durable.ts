@@ -67,7 +67,7 @@ const ROOM_MIN = 1 << 20;
 
 /** Throws the cause of a failed write, said for what it is where the disk is full: an engine may only say that a file is torn. */
 export const failedWrite = async (file: string, cause: unknown): Promise<never> => {
-  const { bavail, bsize } = await statfs(dirname(file));
-  if (bavail * bsize >= ROOM_MIN) throw cause;
-  throw new Fault("transient", `ENOSPC: no space left on device, write ${file}`);
+  const disk = await statfs(dirname(file)).catch(() => null);
+  if (disk === null || disk.bavail * disk.bsize >= ROOM_MIN) throw cause;
+  throw new Fault("transient", `ENOSPC: no space left on device, write ${file}`, { cause });
 };

@@ -96,8 +96,37 @@ describe("a good request", () => {
     });
   });
 
-  it("shares one entry with all others of its tick, each with its own answer", async () => {
-    const { api, memory } = setUp();
+  it("is answered only once its entry is durable", async () => {
+    const { held, models } = modelSet();
+    held.current = model;
+    const memory = memoryPublisher();
+    let synced = (): void => undefined;
+    const disk = new Promise<void>((resolve) => (synced = resolve));
+    const publish: typeof memory.publisher.publish = async (...entry) => {
+      const durability = await memory.publisher.publish(...entry);
+      await disk;
+      return durability;
+    };
+    const api = apiOn({ models, publisher: { ...memory.publisher, publish } });
+    let isAnswered = false;
+    const asking = post(api, "/api/v1/predict", { features: rowAt(rows, 0) });
+    void asking.then(() => (isAnswered = true));
+    while (memory.entries.events.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(isAnswered).toBe(false);
+    synced();
+    expect((await asking).status).toBe(200);
+  });
+
+  it("shares one run of the model and one entry with all others of its tick, each with its own answer", async () => {
+    const { api, held, memory } = setUp();
+    const runs: number[] = [];
+    held.current = withSession(model, "1.0.0", {
+      run: (vector, n) => {
+        runs.push(n);
+        return model.session.run(vector, n);
+      },
+    });
     const bodies = Array.from({ length: 40 }, (_, at) => ({
       request_id: createIds().random(),
       features: rowAt(rows, at),
@@ -111,6 +140,8 @@ describe("a good request", () => {
     const events = new Map(memory.events().map((row) => [row[4], row[7]]));
     for (const answer of answers) expect(events.get(answer.request_id)).toBe(answer.probability);
     expect(memory.entries.events.length).toBeLessThan(10);
+    expect(runs).toHaveLength(memory.entries.events.length);
+    expect(runs.reduce((sum, n) => sum + n, 0)).toBe(40);
   });
 });
 
@@ -255,18 +286,31 @@ describe("no answer without its event", () => {
 });
 
 describe("switching models", () => {
-  it("answers every request with the version it met, none failing", async () => {
-    const { api, held } = setUp();
+  it("answers every request with the version it met, none failing, also where the switch comes between score and answer", async () => {
+    const { held, models } = modelSet();
+    held.current = model;
     const next = (await trainFlights(2, "1.1.0")).model;
+    const memory = memoryPublisher();
+    const publish: typeof memory.publisher.publish = async (...entry) => {
+      const durability = await memory.publisher.publish(...entry);
+      held.current = held.current === model ? next : model;
+      return durability;
+    };
+    const api = apiOn({ models, publisher: { ...memory.publisher, publish } });
     const seen: string[] = [];
     for (let round = 0; round < 20; round++) {
-      const asked = Array.from({ length: 10 }, (_, at) =>
-        post(api, "/api/v1/predict", { features: rowAt(rows, at) }),
-      );
-      held.current = round % 2 === 0 ? next : model;
-      for (const response of await Promise.all(asked)) {
+      const features = Array.from({ length: 10 }, (_, at) => rowAt(rows, at));
+      const asked = await Promise.all(features.map((row) => post(api, "/api/v1/predict", { features: row })));
+      for (const [at, response] of asked.entries()) {
         expect(response.status).toBe(200);
-        seen.push(PredictAnswer.parse(await response.json()).model_version);
+        const answer = PredictAnswer.parse(await response.json());
+        const met = answer.model_version === "1.0.0" ? model : next;
+        const vector = new Float32Array(5);
+        met.encoder.encode(features[at], new Uint8Array(5), 0, vector, 0);
+        expect(answer.probability).toBe((await met.session.run(vector, 1))[0]);
+        const event = memory.events().find((row) => row[4] === answer.request_id);
+        expect([event?.[2], event?.[7]]).toEqual([met.version, answer.probability]);
+        seen.push(met.version);
       }
     }
     expect(new Set(seen)).toEqual(new Set(["1.0.0", "1.1.0"]));
@@ -298,6 +342,18 @@ describe("slips of the hand", () => {
     const [, problem] = await detailOf("/api/v1/predict", { features: { ...rest, distanc } });
     expect(JSON.stringify(problem)).toContain("the nearest feature is distance");
   });
+});
+
+it("serves on while the head cannot be confirmed, and says for how long", async () => {
+  const { held, models } = modelSet();
+  held.current = model;
+  const unsure = { ...models, generation: () => ({ loaded: 3, head: 4, stale: true, ageS: 61.5 }) };
+  const api = apiOn({ models: unsure, publisher: memoryPublisher().publisher });
+  const ready = await api.hono.request("/readyz");
+  expect(ready.status).toBe(200);
+  expect(await ready.json()).toMatchObject({ ready: true, generation: 3, head: "stale", age_s: 61.5 });
+  expect((await post(api, "/api/v1/predict", { features: rowAt(rows, 0) })).status).toBe(200);
+  expect(await api.metrics.registry.metrics()).toMatch(/^flyball_serving_head_age_seconds 61\.5$/m);
 });
 
 describe("the openapi document", () => {

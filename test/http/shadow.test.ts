@@ -46,7 +46,16 @@ const ask = async (api: ReturnType<typeof apiOn>, count: number) => {
   const answers = await Promise.all(
     Array.from({ length: count }, (_, at) => post(api, "/api/v1/predict", { features: rowAt(rows, at) })),
   );
-  return { statuses: answers.map((answer) => answer.status), tookMs: performance.now() - started };
+  const tookMs = performance.now() - started;
+  const given = await Promise.all(answers.map((answer) => answer.json()));
+  const probabilities = given.map((body): unknown => Reflect.get(Object(body), "probability"));
+  return { statuses: answers.map((answer) => answer.status), probabilities, tookMs };
+};
+/** What production gives the first rows by itself. */
+const alone = async (count: number): Promise<unknown[]> => {
+  const { held, models } = modelSet();
+  held.current = model;
+  return (await ask(apiOn({ models, publisher: memoryPublisher().publisher }), count)).probabilities;
 };
 
 describe("a healthy candidate", () => {
@@ -108,8 +117,9 @@ describe("an ill candidate", () => {
     });
     const { api, shadows } = setUp(sleepy, { timeoutMs: 100 });
     for (let round = 0; round < 3; round++) {
-      const { statuses, tookMs } = await ask(api, 5);
+      const { statuses, probabilities, tookMs } = await ask(api, 5);
       expect(statuses).toEqual(Array.from({ length: 5 }, () => 200));
+      expect(probabilities).toEqual(await alone(5));
       expect(tookMs).toBeLessThan(1000);
     }
     await api.idle();
@@ -129,7 +139,9 @@ describe("an ill candidate", () => {
     ["gives too few", () => Promise.resolve(new Float64Array(0))],
   ])("that %s is an error and the answers are production's", async (_, run) => {
     const { api, shadows } = setUp(withSession(model, "1.1.0", { run }));
-    expect((await ask(api, 7)).statuses).toEqual(Array.from({ length: 7 }, () => 200));
+    const { statuses, probabilities } = await ask(api, 7);
+    expect(statuses).toEqual(Array.from({ length: 7 }, () => 200));
+    expect(probabilities).toEqual(await alone(7));
     await api.idle();
     expect(shadows().map((row) => [row[6], row[7]])).toEqual(
       Array.from({ length: 7 }, () => ["error", null]),
@@ -142,7 +154,7 @@ describe("an ill candidate", () => {
         new Promise((resolve) => setTimeout(() => resolve(model.session.run(vector, n)), 50)),
     });
     const { api, shadows } = setUp(slow, { queueRowsMax: 4 });
-    for (let round = 0; round < 6; round++) await ask(api, 3);
+    for (let round = 0; round < 6; round++) expect((await ask(api, 3)).probabilities).toEqual(await alone(3));
     await api.idle();
     const statuses = shadows().map((row) => row[6]);
     expect(statuses.length).toBe(18);
