@@ -45,7 +45,9 @@ export type RecorderOptions = {
   readonly adoptEveryMs?: number;
   readonly retryMsMin?: number;
   /** For the fault suite's negative controls only: mechanisms to leave out, whose loss must then show. */
-  readonly without?: readonly ("tokens" | "whole-batch" | "ack-order" | "first-announcement")[];
+  readonly without?: readonly (
+    "tokens" | "whole-batch" | "recovery" | "ack-order" | "watermark-order" | "first-announcement"
+  )[];
 };
 
 export type RecorderCounts = {
@@ -145,6 +147,7 @@ export const createRecorder = (ports: RecorderPorts, options: RecorderOptions): 
     if (lacks("ack-order")) await stream.settle(entries, []);
     const limits = { version: ENTRY_VERSION, bytesMax: batchBytesMax, rowsMax: batchRowsMax };
     const sifted = sift(entries, limits);
+    if (lacks("watermark-order")) await announceEarly(sifted.watermarks);
     const refused = [...sifted.refused];
     for (const insert of sifted.inserts) {
       if (exhausted) refused.push(...exhaustedLetters(insert));
@@ -179,7 +182,7 @@ export const createRecorder = (ports: RecorderPorts, options: RecorderOptions): 
     if (signal.aborted) return false;
     if (announceDue) await announce();
     const now = performance.now();
-    if (now >= recoverAt) {
+    if (now >= recoverAt && !lacks("recovery")) {
       const pending = await stream.recover();
       if (pending.entries.length > 0) {
         await record(lacks("whole-batch") ? await mixed(pending) : pending, signal);
@@ -198,6 +201,12 @@ export const createRecorder = (ports: RecorderPorts, options: RecorderOptions): 
     if (fresh.entries.length === 0) return false;
     await record(fresh, signal);
     return true;
+  };
+
+  /** The negative control of the order: a watermark is told before what it speaks of is recorded. */
+  const announceEarly = async (marks: readonly { readonly ms: number }[]): Promise<void> => {
+    for (const { ms } of marks) await ports.onWatermark(ms);
+    if (marks.length > 0) failpoint("after_watermark");
   };
 
   /** The negative control of the whole batch: new entries join the pending ones, so a retry is another insert. */

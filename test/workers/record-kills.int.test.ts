@@ -31,11 +31,23 @@ const place = (): { partition: number; producer: string } => {
 const pendingIn = async (partition: number): Promise<number> =>
   Number((await redis.xpending(streamKey("events", partition), "recorders"))[0]);
 
+interface Killed {
+  readonly verdict: Verdict;
+  readonly letters: number;
+  readonly signal: string | null;
+  /** What the second recorder told. */
+  readonly watermarks: readonly number[];
+  /** Rows that were no facts yet when the first one died after it had told the watermark that follows them. */
+  readonly toldTooEarly: number;
+  /** Entries left with a consumer. */
+  readonly pending: number;
+}
+
 /** Publishes 300 rows, lets a recorder die at the gap, publishes 60 more, lets a second one finish, and compares. */
 const killedAt = async (
   gap: string,
   without: NonNullable<RecorderOptions["without"]> = [],
-): Promise<{ verdict: Verdict; letters: number; signal: string | null; watermarks: number[] }> => {
+): Promise<Killed> => {
   const { partition, producer } = place();
   await publish(redis, { partition, producer, from: 0, rows: 300, each: 10 });
   const mark = ["v", "1", "n", "0", "rows", "", "watermark", "5", "producer", producer];
@@ -45,16 +57,20 @@ const killedAt = async (
   const reader = { lingerMs: 50 };
   const first = await spawnRecorder(stack, { partition, failpoints: gap, reader, recorder });
   const signal = await first.ended;
+  const atDeath = await checkFacts(stack.sql, producer, range(0, 300));
   await publish(redis, { partition, producer, from: 300, rows: 60, each: 10 });
   const second = localRecorder(stack, { partition, reader, recorder });
   await second.drain();
   await second.close();
-  expect(await pendingIn(partition)).toBe(0);
   const verdict = await checkFacts(stack.sql, producer, range(0, 360));
   const letters = await stack.sql(
     `SELECT entry_id FROM dead_letters WHERE stream = '${streamKey("events", partition)}'`,
   );
-  return { verdict, letters: letters.length, signal, watermarks: second.watermarks };
+  return {
+    ...{ verdict, letters: letters.length, signal, watermarks: second.watermarks },
+    toldTooEarly: first.lines.includes("watermark 5") ? atDeath.lost : 0,
+    pending: await pendingIn(partition),
+  };
 };
 
 describe("a recorder killed by SIGKILL", () => {
@@ -68,13 +84,25 @@ describe("a recorder killed by SIGKILL", () => {
     "after_watermark",
   ])("at %s loses nothing and doubles nothing", async (gap) => {
     const letters = gap === "after_dead_letter" ? 1 : 0;
-    expect(await killedAt(gap)).toEqual({ verdict: EXACT, letters, signal: "SIGKILL", watermarks: [5] });
+    expect(await killedAt(gap)).toEqual({
+      ...{ verdict: EXACT, letters, signal: "SIGKILL", watermarks: [5] },
+      ...{ toldTooEarly: 0, pending: 0 },
+    });
   });
 
-  it("after the insert doubles the batch when tokens are switched off: the control", async () => {
-    const { verdict } = await killedAt("after_insert", ["tokens"]);
-    expect(verdict).toMatchObject({ lost: 0, doubled: 300 });
+  it("after the read loses the batch when nobody looks for what is pending: the control", async () => {
+    const { verdict, pending, watermarks } = await killedAt("after_read", ["recovery"]);
+    expect(verdict).toMatchObject({ lost: 300, doubled: 0 });
+    expect([pending, watermarks]).toEqual([31, []]);
   });
+
+  it.each(["after_insert", "before_ack"])(
+    "%s doubles the batch when tokens are switched off: the control",
+    async (gap) => {
+      const { verdict } = await killedAt(gap, ["tokens"]);
+      expect(verdict).toMatchObject({ lost: 0, doubled: 300 });
+    },
+  );
 
   it("after the insert doubles rows when a retry is not the same batch: the control", async () => {
     const { verdict } = await killedAt("after_insert", ["whole-batch"]);
@@ -89,6 +117,10 @@ describe("a recorder killed by SIGKILL", () => {
     const { verdict, watermarks } = await killedAt("after_ack", ["first-announcement"]);
     expect(verdict).toEqual(EXACT);
     expect(watermarks).toEqual([]);
+  });
+
+  it("after the watermark has told of rows that are no facts when it is told first: the control", async () => {
+    expect(await killedAt("after_watermark", ["watermark-order"])).toMatchObject({ toldTooEarly: 300 });
   });
 
   it("before the insert loses the batch when it is acknowledged first: the control", async () => {
