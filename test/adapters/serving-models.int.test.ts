@@ -9,7 +9,8 @@ import { createServingModels } from "../../src/adapters/serving-models.ts";
 import { shadowProcessFile, startShadowChild } from "../../src/adapters/shadow-child.ts";
 import { encodingDigest } from "../../src/core/encode.ts";
 import { INPUT, OUTPUT } from "../../src/core/onnx-graph.ts";
-import { trainFlights } from "../support/api.ts";
+import type { ScoringSession } from "../../src/ports-serving.ts";
+import { apiOn, memoryPublisher, post, rowAt, trainFlights } from "../support/api.ts";
 
 let home: string;
 const trained = { first: await trainFlights(1, "1.0.0"), second: await trainFlights(2, "1.1.0") };
@@ -32,7 +33,10 @@ const METRICS = {
   confusion: { tp: 0, fp: 0, fn: 0, tn: 0 },
 };
 
-const publish = async ({ model, onnx, encoding }: (typeof trained)["first"]): Promise<void> => {
+const publish = async (
+  { model, onnx, encoding }: (typeof trained)["first"],
+  { version = model.version, family = "gradient-boosted-trees" } = {},
+): Promise<void> => {
   const contract = { name: model.model, version: "1.0.0", digest: model.contractDigest };
   const encoding_digest = encodingDigest(encoding);
   await createRegistry(home).publish({
@@ -60,8 +64,8 @@ const publish = async ({ model, onnx, encoding }: (typeof trained)["first"]): Pr
     "metadata.yaml": JSON.stringify({
       v: 1,
       model: model.model,
-      version: model.version,
-      family: "gradient-boosted-trees",
+      version,
+      family,
       created_at: "2001-01-01T00:00:00Z",
       seed: 1,
       contract,
@@ -88,13 +92,17 @@ beforeAll(async () => {
   home = mkdtempSync(path.join(tmpdir(), "flyball-registry-"));
   await publish(trained.first);
   await publish(trained.second);
+  await publish(trained.second, { version: "1.2.0", family: "external" });
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-const open = (monotonicMs: () => number = () => performance.now()) =>
+const open = (
+  monotonicMs: () => number = () => performance.now(),
+  isolate: "external" | "all" = "external",
+) =>
   createServingModels({
     registry: createRegistry(home),
-    isolate: "external",
+    isolate,
     hangMs: null,
     monotonicMs,
     retireMs: 10,
@@ -128,6 +136,8 @@ it("serves what was trained, swaps by generation, and keeps production where a l
 
   expect(await models.apply(target("1.1.0"), 6)).toEqual([]);
   expect(models.current("flight-delay")?.version).toBe("1.1.0");
+  // Who met the version before the switch is still answered by it.
+  expect(await serving?.session.run(vector, 1)).toEqual(await trained.first.model.session.run(vector, 1));
   expect(models.knows("other")).toBe(false);
   await models.close();
 });
@@ -174,6 +184,48 @@ it.skipIf(!compiled)(
     expect(child.restarts()).toBeGreaterThanOrEqual(1);
     await child.close();
     await expect(startShadowChild({ bytes: Uint8Array.of(1, 2, 3), spec })).rejects.toThrow();
+  },
+);
+
+/** Id of the process a session scores in; null where that is ours. */
+const pidOf = (session: ScoringSession | undefined): number | null => {
+  const pid: unknown = Reflect.get(Object(session), "pid");
+  return typeof pid === "function" ? Number(Reflect.apply(pid, session, [])) : null;
+};
+
+it.skipIf(!compiled)(
+  "a candidate made elsewhere scores in a process of its own, whose death is an error of its own and no answer's",
+  async () => {
+    const models = open();
+    expect(await models.apply(target("1.0.0", ["1.1.0", "1.2.0"]), 1)).toEqual([]);
+    const [own, strange] = models.candidates("flight-delay");
+    expect([pidOf(models.current()?.session), pidOf(own?.session)]).toEqual([null, null]);
+    const memory = memoryPublisher();
+    const api = apiOn({ models, publisher: memory.publisher });
+    const ask = async (): Promise<unknown[]> => {
+      const before = memory.events().length;
+      const features = rowAt(trained.first.rows, 0);
+      expect((await post(api, "/api/v1/predict", { features })).status).toBe(200);
+      await api.idle();
+      const rows = memory.events().slice(before);
+      return rows.map((row) => [row[2], row[3], row[6]]).sort();
+    };
+    const outcome = (status: string) => [
+      ["1.0.0", "production", "ok"],
+      ["1.1.0", "shadow", "ok"],
+      ["1.2.0", "shadow", status],
+    ];
+    expect(await ask()).toEqual(outcome("ok"));
+    process.kill(pidOf(strange?.session) ?? 0, "SIGKILL");
+    expect(await ask()).toEqual(outcome("error"));
+    await expect.poll(ask, { timeout: 20_000 }).toEqual(outcome("ok"));
+    await models.close();
+
+    const apart = open(undefined, "all");
+    await apart.apply(target("1.0.0", ["1.1.0"]), 1);
+    expect(pidOf(apart.current()?.session)).toBeNull();
+    expect(pidOf(apart.candidates("flight-delay")[0]?.session)).toBeGreaterThan(0);
+    await apart.close();
   },
 );
 

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { FlightRow } from "../../bench/serving-model.ts";
-import { PredictAnswer } from "../../contracts/api.ts";
+import { PredictAnswer, Problem } from "../../contracts/api.ts";
 import type { Api } from "../../src/http/app.ts";
 import type { Serving } from "../../src/http/serve.ts";
 import { serve } from "../../src/http/serve.ts";
@@ -143,6 +143,10 @@ describe("hostile input", () => {
       }
     };
     const seen = new Set<number>();
+    const invalidRows = async (): Promise<number> =>
+      (await readStream(redis.url, "events")).events().filter((row) => row[6] === "invalid").length;
+    const invalidBefore = await invalidRows();
+    let violations = 0;
     for (let round = 0; round < 16; round++) {
       await Promise.all(
         Array.from({ length: 50 }, async () => {
@@ -153,6 +157,10 @@ describe("hostile input", () => {
           else {
             expect(response.headers.get("content-type")).toBe("application/problem+json");
             expect(text).not.toContain("canary-99");
+            const { type, errors = [] } = Problem.parse(JSON.parse(text));
+            // What is no JSON has no place to name.
+            if (response.status === 422) expect(errors[0]?.path ?? "").not.toBe("");
+            if (type === "urn:flyball:problem:contract-violation") violations += 1;
           }
         }),
       );
@@ -160,7 +168,8 @@ describe("hostile input", () => {
     expect([...seen].sort()).toEqual([200, 400, 422]);
     const stored = await readStream(redis.url, "events");
     expect(stored.rows.join("")).not.toContain("canary-99");
-    expect(stored.events().some((row) => row[6] === "invalid")).toBe(true);
+    expect(violations).toBeGreaterThan(100);
+    expect((await invalidRows()) - invalidBefore).toBe(violations);
   });
 });
 
@@ -206,6 +215,43 @@ it("a killed Redis costs no answer and no event, and labels follow the same way"
   const labelRows = (await readStream(redis.url, "labels")).rows.join("");
   for (const id of labels) expect(labelRows).toContain(id);
   expect(stored.entries.some((entry) => entry.watermark !== undefined)).toBe(true);
+});
+
+it("strict: a killed Redis makes it answer 503 and unready instead of keeping events itself, until it is back", async () => {
+  const strict = await publisherOn(redis.url, { durability: "strict", producer: "1-test", partition: 1 });
+  const { held, models } = modelSet();
+  held.current = (await trainFlights()).model;
+  const apart = await serve(apiOn({ models, publisher: strict.publisher }), { host: "127.0.0.1", port: 0 });
+  const at = `http://127.0.0.1:${apart.port}`;
+  const ask = async () => {
+    const [headers, body] = [
+      { "content-type": "application/json" },
+      JSON.stringify({ features: rowAt(rows, 0) }),
+    ];
+    const response = await fetch(`${at}/api/v1/predict`, { method: "POST", headers, body });
+    const said: unknown = await response.json();
+    return {
+      ...{ status: response.status, wait: response.headers.get("retry-after") },
+      ...{ type: Reflect.get(Object(said), "type") as unknown, id: Reflect.get(Object(said), "request_id") },
+    };
+  };
+  const first = await ask();
+  expect(first.status).toBe(200);
+  await redis.kill();
+  const refused = { status: 503, wait: "1", type: "urn:flyball:problem:not-durable" };
+  expect(await ask()).toMatchObject(refused);
+  expect(await ask()).toMatchObject(refused);
+  expect((await fetch(`${at}/readyz`)).status).toBe(503);
+  await redis.restart();
+  expect(await strict.publisher.drained(10_000)).toBe(true);
+  expect((await fetch(`${at}/readyz`)).status).toBe(200);
+  const last = await ask();
+  expect(last.status).toBe(200);
+  const events = (await readStream(redis.url, "events", 1)).events();
+  expect(events.map((row) => row[4])).toEqual(expect.arrayContaining([first.id, last.id]));
+  expect(events.map((row) => row[12])).toEqual(events.map((_, seq) => seq));
+  await apart.close();
+  await strict.cleanUp();
 });
 
 it("without keys no other machine can reach it", async () => {
