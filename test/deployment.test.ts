@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
 import { loadConfig } from "../src/adapters/config.ts";
+import { API_FLAGS } from "../src/adapters/supervisor.ts";
 
 const root = path.resolve(import.meta.dirname, "..");
 const Service = z.object({
@@ -40,6 +41,16 @@ describe("docker-compose.yml", () => {
     const words = service("redis").command?.join(" ");
     expect(words).toContain("--appendonly yes --appendfsync always --maxmemory-policy noeviction");
     expect(service("redis").volumes).toEqual(["redis:/data"]);
+  });
+
+  it("starts the api as we start it", () => {
+    const { entrypoint, command } = service("api");
+    expect([...(entrypoint ?? []), ...(command ?? [])]).toEqual([
+      "node",
+      ...API_FLAGS,
+      "dist/src/cli.js",
+      "serve",
+    ]);
   });
 
   it("publishes the api alone, on loopback", () => {

@@ -216,7 +216,9 @@ it.skipIf(!compiled)(
       ["1.2.0", "shadow", status],
     ];
     expect(await ask()).toEqual(outcome("ok"));
-    process.kill(pidOf(strange?.session) ?? 0, "SIGKILL");
+    const pid = pidOf(strange?.session);
+    if (pid === null) throw new Error("it scores in this process");
+    process.kill(pid, "SIGKILL");
     expect(await ask()).toEqual(outcome("error"));
     await expect.poll(ask, { timeout: 20_000 }).toEqual(outcome("ok"));
     await models.close();
