@@ -251,34 +251,6 @@ describe("an ill engine", () => {
   });
 });
 
-describe("an ill Redis", () => {
-  it("killed while its entries are read, recorded and acknowledged: every row once", async () => {
-    const { partition, producer } = place();
-    const recorder = localRecorder(stack, { partition, recorder: { batchRowsMax: 500 } });
-    const ending = new AbortController();
-    const running = recorder.run(ending.signal);
-    const recorded = async (upTo: number) => (await checkFacts(stack.sql, producer, range(0, upTo))).lost;
-    let published = 0;
-    for (let kill = 0; kill < 3; kill += 1) {
-      for (let i = 0; i < 20; i += 1) {
-        await redis.xadd(streamKey("events", partition), "*", ...entryOf(producer, published, 100));
-        published += 100;
-      }
-      // In the middle of it: something of this turn is recorded, and not all.
-      await expect.poll(() => recorded(published), { timeout: 20_000, interval: 5 }).toBeLessThan(2_000);
-      await stack.redis.kill();
-      await stack.redis.restart();
-    }
-    await expect.poll(() => recorded(published), { timeout: 20_000 }).toBe(0);
-    ending.abort();
-    await running;
-    await recorder.close();
-    expect(recorder.warnings.some((warning) => warning.startsWith("recording pauses"))).toBe(true);
-    expect(await checkFacts(stack.sql, producer, range(0, published))).toEqual(EXACT);
-    expect((await redis.xpending(streamKey("events", partition), RECORDERS))[0]).toBe(0);
-  });
-});
-
 describe("an answer that is lost on its way", () => {
   /** Passes bytes on to the engine; of the first answers only as many bytes come back as it says, then the connection is cut. */
   const cutting = async (bytesOf: readonly number[]) => {

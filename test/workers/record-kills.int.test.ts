@@ -1,4 +1,4 @@
-// Tests: a recorder killed in each commit gap, on a real Redis and the real engine: every acknowledged row is a fact exactly once. Each
+// Tests: a recorder killed in each commit gap, and its Redis in the middle of the work, on a real Redis and the real engine: every acknowledged row is a fact exactly once. Each
 // mechanism has its control: with it switched off the same kill must show, or the test would prove nothing.
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -166,6 +166,34 @@ describe("a run of random kills", () => {
     expect(await pendingIn(partition)).toBe(0);
     expect(await checkFacts(stack.sql, producer, range(0, published))).toEqual(EXACT);
   }, 60_000);
+});
+
+describe("a Redis killed", () => {
+  it("while its entries are read, recorded and acknowledged: every row once", async () => {
+    const { partition, producer } = place();
+    const recorder = localRecorder(stack, { partition, recorder: { batchRowsMax: 500 } });
+    const ending = new AbortController();
+    const running = recorder.run(ending.signal);
+    const recorded = async (upTo: number) => (await checkFacts(stack.sql, producer, range(0, upTo))).lost;
+    let published = 0;
+    for (let kill = 0; kill < 3; kill += 1) {
+      for (let i = 0; i < 20; i += 1) {
+        await redis.xadd(streamKey("events", partition), "*", ...entryOf(producer, published, 100));
+        published += 100;
+      }
+      // In the middle of it: something of this turn is recorded, and not all.
+      await expect.poll(() => recorded(published), { timeout: 20_000, interval: 5 }).toBeLessThan(2_000);
+      await stack.redis.kill();
+      await stack.redis.restart();
+    }
+    await expect.poll(() => recorded(published), { timeout: 20_000 }).toBe(0);
+    ending.abort();
+    await running;
+    await recorder.close();
+    expect(recorder.warnings.some((warning) => warning.startsWith("recording pauses"))).toBe(true);
+    expect(await checkFacts(stack.sql, producer, range(0, published))).toEqual(EXACT);
+    expect(await pendingIn(partition)).toBe(0);
+  });
 });
 
 describe("a recorder stopped and passed over", () => {
