@@ -14,7 +14,8 @@ import { sessionRoutes } from "./http/session.ts";
 import { durationMs } from "./core/duration.ts";
 import { readMounts } from "./http/mounts.ts";
 import type { ServingClock } from "./ports-serving.ts";
-import { wireGuard, wireKeys, wireReading, wireStores, type Stores } from "./wiring.ts";
+import { wireReading } from "./wiring-reading.ts";
+import { wireGuard, wireKeys, wireStores, type Stores } from "./wiring.ts";
 
 /** How often the sealed head is confirmed when nobody called. */
 const POLL_MS = 250;

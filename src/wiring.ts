@@ -1,30 +1,23 @@
-// Wiring: the only file that knows both a port and who implements it. Each function opens what one process needs and returns it with
-// a close() that closes in the reverse of the opening order.
+// Wiring: with src/wiring-reading.ts the only file that knows both a port and who implements it. Each function opens what one process
+// needs and returns it with a close() that closes in the reverse of the opening order.
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { DRIFT_PROFILES, type DriftProfile } from "../contracts/drift-profile.ts";
-import { createCheckpoints } from "./adapters/checkpoints.ts";
 import { createClickhouse, type Clickhouse } from "./adapters/clickhouse.ts";
 import { ConfigError, projectRoot, type Config } from "./adapters/config.ts";
 import { createAlerts, createDecisions } from "./adapters/decision-store.ts";
-import { createJobBoard } from "./adapters/job-board.ts";
 import { openKeys, type KeyStore } from "./adapters/keys.ts";
 import { createLedger, type Ledger } from "./adapters/ledger.ts";
 import { createLog } from "./adapters/log.ts";
 import { createLoopState, type LoopState } from "./adapters/loop-state.ts";
 import { createMeasures } from "./adapters/measure-store.ts";
 import { createOutcomes } from "./adapters/outcome-store.ts";
-import { createQueues } from "./adapters/queues.ts";
-import { createReadStore } from "./adapters/read-store.ts";
-import { createReportStore } from "./adapters/report-store.ts";
 import { connectRedis, type RedisClient, type RedisWhere } from "./adapters/redis.ts";
 import type { Registry } from "./adapters/registry.ts";
 import { openRegistry } from "./adapters/registry-open.ts";
 import { createRegistryReader } from "./adapters/registry-reader.ts";
 import type { Engine } from "./adapters/rows.ts";
 import { createSnapshots, createTraffic } from "./adapters/snapshot-store.ts";
-import { createWebFiles } from "./adapters/web-files.ts";
-import { durationMs } from "./core/duration.ts";
 import { parsePolicy, type ReadyPolicy } from "./core/policy.ts";
 import { createGuard } from "./http/guard.ts";
 import type {
@@ -96,41 +89,6 @@ export const wireStores = (config: Config, name: string): Stores => {
       await clickhouse.close();
       redis.disconnect();
     },
-  };
-};
-
-/** Opens what people look at over the stores of a process; close it before them. */
-export const wireReading = (stores: Stores, newId: () => string) => {
-  const { config, ledger, registry } = stores;
-  const queues = createQueues(stores.redisUrl);
-  const checkpoints = createCheckpoints({ home: config.home, origin: config.service.clickhouse.database });
-  return {
-    ports: {
-      ledger,
-      registry: stores.bundles,
-      bundles: registry,
-      lists: createReadStore(stores.clickhouse),
-      measures: stores.measures,
-      decisions: stores.decisions,
-      reports: createReportStore(config.home),
-      traffic: stores.traffic,
-      snapshots: stores.snapshots,
-      simulation: {
-        windows: config.service.windows,
-        clock: config.service.clock,
-        training: config.service.training,
-      },
-      policy: (): ReadyPolicy => loadPolicy(config),
-      audit: { ...ledger.evidence(), checkpoints: checkpoints.all },
-      files: createWebFiles(path.join(projectRoot(), "dist", "web")),
-      jobs: createJobBoard(queues.queues, "/jobs"),
-      clock: config.service.clock,
-      size: config.service.windows.decide,
-      latenessMs: durationMs(config.service.windows.allowed_lateness),
-      now: stores.now,
-      newId,
-    },
-    close: (): Promise<void> => queues.close(),
   };
 };
 

@@ -15,7 +15,7 @@ import { createGuard } from "../../src/http/guard.ts";
 import { readMounts } from "../../src/http/mounts.ts";
 import { matchRoutes, ROUTES } from "../../src/http/routes.ts";
 import { sessionRoutes } from "../../src/http/session.ts";
-import { wireReading } from "../../src/wiring.ts";
+import { wireReading } from "../../src/wiring-reading.ts";
 import { memoryPublisher, modelSet, wallClock } from "../support/api.ts";
 import { DAY, HOUR, MODEL, START, startDeployment, type Deployment } from "../support/deployment.ts";
 

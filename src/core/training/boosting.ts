@@ -64,11 +64,14 @@ export const fitBoosting = (input: {
   const crew = input.crew ?? alone();
   const start = input.start ?? { base: onGrid(logOdds(matrix)), trees: [] };
   const workspace = createWorkspace(matrix, parameters, crew);
-  workspace.score.set(marginsOfTrees(start, matrix));
+  workspace.score.set(startingMargins(input.start, start, matrix));
   const draw = seeded(input.seed);
   const gainsOfTrees: (readonly number[])[] = [];
   const trees: Tree[] = [];
-  const watch = input.stop === undefined ? null : createWatch(input.stop, start);
+  const watch =
+    input.stop === undefined
+      ? null
+      : createWatch(input.stop, startingMargins(input.start, start, input.stop));
   crew.enlist(workspace);
   try {
     while (trees.length < parameters.trees) {
@@ -99,6 +102,15 @@ export const marginsOfTrees = (ensemble: BoostedTrees, matrix: TrainingMatrix): 
   for (const tree of ensemble.trees) addTree(tree, matrix.codes, margins);
   return margins;
 };
+
+/** Those that came with the rows, where growth goes on from an ensemble: passing all its trees again is most of a short fit. */
+const startingMargins = (
+  given: BoostedTrees | null | undefined,
+  start: BoostedTrees,
+  matrix: TrainingMatrix,
+): Float64Array =>
+  (given === undefined || given === null ? undefined : matrix.margins?.slice()) ??
+  marginsOfTrees(start, matrix);
 
 type Run = {
   readonly workspace: Workspace;
@@ -233,8 +245,7 @@ const logOdds = (matrix: TrainingMatrix): number => {
 };
 
 /** Follows the log loss on the early-stopping slice. */
-const createWatch = (slice: TrainingMatrix, start: BoostedTrees) => {
-  const margins = marginsOfTrees(start, slice);
+const createWatch = (slice: TrainingMatrix, margins: Float64Array) => {
   const losses = [logLossOf(margins, slice)];
   let best = 0;
   return {

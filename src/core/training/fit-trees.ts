@@ -6,7 +6,7 @@ import { BOOSTING_DEFAULTS, fitBoosting } from "./boosting.ts";
 import type { Crew } from "./kernel.ts";
 import type { TrainingMatrix } from "./matrix.ts";
 import { joinRows, shapesOf, takeRows } from "./matrix.ts";
-import { replayedGains } from "./replayed-gains.ts";
+import { replayTrees } from "./replay-trees.ts";
 import { searchBoosting } from "./search.ts";
 import { seeded, shuffled } from "./seeded.ts";
 import type { TreeLog } from "./tree.ts";
@@ -45,19 +45,21 @@ export const fitTrees = (
     starts.map((start) => ({ parameters, start })),
   );
   const scarce = input.fit.rows < REFIT_ROWS_MAX;
-  const whole = scarce ? joinRows(input.fit, input.stop) : input.fit;
+  const rows = scarce ? joinRows(input.fit, input.stop) : input.fit;
+  const before = input.start === undefined || input.start === null ? null : replayTrees(input.start, rows);
+  const whole = before === null ? rows : { ...rows, margins: before.margins };
   const folds = scarce ? foldsOf(whole, input.seed) : [];
-  const turns = folds.length === 0 ? [{ fit: input.fit, judge: input.stop }] : folds;
+  const turns = folds.length === 0 ? [{ fit: scarce ? input.fit : whole, judge: input.stop }] : folds;
   const fitOn = fitter(input, (plans.length * turns.length + (scarce ? 1 : 0)) * configured.trees);
   const best = plans
     .map((plan) => tryOut(plan, turns, fitOn, !scarce))
     .reduce((a, b) => (b.loss < a.loss ? b : a));
   const { ensemble, gains } =
     best.fit ?? fitOn({ ...best, parameters: { ...best.parameters, trees: best.trees } }, whole);
-  const before = best.start === null ? null : replayedGains(best.start, whole, best.parameters.l2);
+  const earlier = best.start === null ? null : before?.gains(best.parameters.l2);
   return {
     ensemble,
-    gains: gains.map((gain, feature) => gain + (before?.[feature] ?? 0)),
+    gains: gains.map((gain, feature) => gain + (earlier?.[feature] ?? 0)),
     parameters: {
       trees: ensemble.trees.length,
       start_trees: best.start?.trees.length ?? 0,

@@ -13,6 +13,8 @@ export type TrainingMatrix = {
   readonly weight?: Float32Array;
   /** Rows of one block (a day) depend on one another: what is judged on some of a block is not unseen by a fit on the others. */
   readonly block?: Uint32Array;
+  /** Log-odds of each row under the ensemble that growth goes on from, where they were worked out before; not kept by a join. */
+  readonly margins?: Float64Array;
   /** Raw float32 values of continuous features (NaN = missing) where they are known; null or absent: only codes are. */
   readonly values?: readonly (Float32Array | null)[];
 };
@@ -34,6 +36,9 @@ export const takeRows = (matrix: TrainingMatrix, ids: Uint32Array): TrainingMatr
   label: takeBytes(matrix.label, ids),
   ...(matrix.weight === undefined ? {} : { weight: takeFloats(matrix.weight, ids) }),
   ...(matrix.block === undefined ? {} : { block: ids.map((id) => matrix.block?.[id] ?? 0) }),
+  ...(matrix.margins === undefined
+    ? {}
+    : { margins: Float64Array.from(ids, (id) => matrix.margins?.[id] ?? NaN) }),
   ...(matrix.values === undefined
     ? {}
     : { values: matrix.values.map((column) => (column === null ? null : takeFloats(column, ids))) }),

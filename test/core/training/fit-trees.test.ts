@@ -10,7 +10,7 @@ import {
 import { ensembleOf, explainerOf } from "../../../src/core/training/explain.ts";
 import { fitModel, marginsOf, type FitInput, type Fitted } from "../../../src/core/training/fit-model.ts";
 import { joinRows, shapesOf, takeRows, type TrainingMatrix } from "../../../src/core/training/matrix.ts";
-import { replayedGains } from "../../../src/core/training/replayed-gains.ts";
+import { replayTrees } from "../../../src/core/training/replay-trees.ts";
 import { seeded } from "../../../src/core/training/seeded.ts";
 import { startFrom } from "../../../src/core/training/start.ts";
 import { onlyCodes, world } from "./world.ts";
@@ -131,8 +131,8 @@ describe("the number of trees", () => {
   });
 });
 
-describe("replayed gains", () => {
-  it("are what growth gained, on the rows it grew on", () => {
+describe("replayed trees", () => {
+  it("give the margins of the trees and gain what growth gained, on the rows it grew on", () => {
     const matrix = joinRows(few, unseen);
     const { ensemble, gains } = fitBoosting({
       matrix,
@@ -140,14 +140,34 @@ describe("replayed gains", () => {
       parameters: { ...BOOSTING_DEFAULTS, trees: 5 },
       seed: 1,
     });
-    const replayed = replayedGains(ensemble, matrix, BOOSTING_DEFAULTS.l2);
+    const { margins, gains: gainsAt } = replayTrees(ensemble, matrix);
+    const replayed = gainsAt(BOOSTING_DEFAULTS.l2);
     shapes.forEach(({ kind }, feature) => {
       const gained = gains[feature] ?? NaN;
       // Names are cut with an extra penalty at growth.
       if (kind === "ordered")
         expect(Math.abs((replayed[feature] ?? NaN) - gained)).toBeLessThan(0.01 * gained + 0.01);
     });
-    expect(marginsOfTrees(ensemble, matrix)).toHaveLength(matrix.rows);
+    expect(margins).toEqual(marginsOfTrees(ensemble, matrix));
+  });
+
+  it("spare growth nothing but the passing: the same trees grow on margins that came with the rows, and are not touched", () => {
+    const kept = replayTrees(parent, few).margins;
+    const grow = (matrix: TrainingMatrix, start: typeof parent | null) =>
+      fitBoosting({
+        matrix,
+        shapes,
+        parameters: { ...BOOSTING_DEFAULTS, trees: 4 },
+        seed: 1,
+        stop: takeRows(matrix, ids(100, 300)),
+        start,
+      });
+    const carried = { ...few, margins: kept.slice() };
+    expect(grow(carried, parent)).toEqual(grow(few, parent));
+    expect(carried.margins).toEqual(kept);
+    expect(grow(carried, null)).toEqual(grow(few, null));
+    const wrong = { ...few, margins: kept.map((margin) => margin + 1) };
+    expect(grow(wrong, parent)).not.toEqual(grow(few, parent));
   });
 });
 
