@@ -111,12 +111,22 @@ const cutOrdered = ({ codes, missing }: FeatureShape, node: Node): Split | null 
   };
 };
 
+type Name = {
+  readonly code: number;
+  readonly gradient: number;
+  readonly mass: number;
+  readonly rank: number;
+};
+
 const cutNames = (codes: number, node: Node): Split | null => {
-  const names: { code: number; gradient: number; mass: number; rank: number }[] = [];
-  for (const code of [...Array(codes).keys(), OTHER, MISSING]) {
-    const [gradient = 0, mass = 0] = node.cells.subarray(2 * code, 2 * code + 2);
+  const { cells, scale } = node;
+  const names: Name[] = [];
+  for (let at = 0; at < codes + 2; at++) {
+    const code = at < codes ? at : at === codes ? OTHER : MISSING;
+    const mass = cells[2 * code + 1] ?? 0;
     if (mass === 0) continue;
-    const rank = gradient / node.scale.gradient / (hessianOf(mass, node.scale) + NAME_SMOOTH);
+    const gradient = cells[2 * code] ?? 0;
+    const rank = gradient / scale.gradient / (hessianOf(mass, scale) + NAME_SMOOTH);
     names.push({ code, gradient, mass, rank });
   }
   if (names.length <= NAMES_ALONE)
@@ -126,30 +136,31 @@ const cutNames = (codes: number, node: Node): Split | null => {
       0,
     );
   const ranked = names
-    .filter((name) => rowsOf(name.mass, node.scale) >= NAME_SMOOTH)
+    .filter(({ mass }) => rowsOf(mass, scale) >= NAME_SMOOTH)
     .sort((a, b) => a.rank - b.rank || a.code - b.code);
   return bestPrefix([ranked, ranked.toReversed()], node, NAME_L2);
 };
 
 /** Tries the prefixes of each list as the left part. */
-const bestPrefix = (
-  lists: readonly (readonly { code: number; gradient: number; mass: number }[])[],
-  node: Node,
-  extraL2: number,
-): Split | null => {
+const bestPrefix = (lists: readonly (readonly Name[])[], node: Node, extraL2: number): Split | null => {
+  const l2 = node.limits.l2 + extraL2;
   const uncut = worthUncut(node);
-  let best: Split | null = null;
+  let best: { gain: number; members: readonly Name[]; left: Sums } | null = null;
   for (const list of lists) {
     let gradient = 0;
     let mass = 0;
-    for (const [taken, name] of list.slice(0, NAMES_MAX).entries()) {
+    const most = Math.min(list.length, NAMES_MAX);
+    for (let taken = 0; taken < most; taken++) {
+      const name = list[taken];
+      if (name === undefined) break;
       gradient += name.gradient;
       mass += name.mass;
-      const gain = gainOf(gradient, mass, node, node.limits.l2 + extraL2) - uncut;
-      if (gain <= (best?.gain ?? 0)) continue;
-      const members = list.slice(0, taken + 1).map(({ code }) => code);
-      best = { gain, rule: { members: members.sort((a, b) => a - b) }, left: { gradient, mass } };
+      const gain = gainOf(gradient, mass, node, l2) - uncut;
+      if (gain > (best?.gain ?? 0))
+        best = { gain, members: list.slice(0, taken + 1), left: { gradient, mass } };
     }
   }
-  return best;
+  if (best === null) return null;
+  const members = best.members.map(({ code }) => code).sort((a, b) => a - b);
+  return { gain: best.gain, rule: { members }, left: best.left };
 };
