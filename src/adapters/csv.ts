@@ -66,8 +66,9 @@ export const createCsvReader = (options: {
   /** Scans one row from `at`; gives the offset of the next, or INCOMPLETE when the row is not all here yet. */
   const scanRow = (bytes: Buffer, at: number, last: boolean): number => {
     row.cells = 0;
-    doubled = [];
+    if (doubled.length > 0) doubled = [];
     broken = false;
+    const { length } = bytes;
     let position = at;
     for (;;) {
       if (bytes[position] === QUOTE) {
@@ -84,13 +85,16 @@ export const createCsvReader = (options: {
         }
       } else {
         const start = position;
-        let byte = bytes[position];
-        while (byte !== undefined && byte !== delimiter && byte !== LF) byte = bytes[++position];
-        if (position >= bytes.length && !last) return INCOMPLETE;
+        let byte = -1;
+        for (; position < length; position++) {
+          byte = bytes[position] ?? -1;
+          if (byte === delimiter || byte === LF) break;
+        }
+        if (position >= length && !last) return INCOMPLETE;
         const carriage = byte === LF && position > start && bytes[position - 1] === CR;
         keepCell(start, carriage ? position - 1 : position);
       }
-      if (position >= bytes.length) return last ? bytes.length : INCOMPLETE;
+      if (position >= length) return last ? length : INCOMPLETE;
       if (bytes[position] === LF) return position + 1;
       position++; // the delimiter
     }

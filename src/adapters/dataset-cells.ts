@@ -4,16 +4,9 @@ import type { FeatureContract, FeatureSpec } from "../../contracts/feature-contr
 import { collectFindings, type Finding, type ValueClass } from "../core/findings.ts";
 import { numberInText, timeInText, YEAR_MAX, YEAR_MIN } from "../core/text-cells.ts";
 import { expected, numberRule, textRule } from "../core/value-rules.ts";
+import { frozenColumns, type FrozenColumn, type RowsSeen } from "./dataset-rows.ts";
 import { createRowBinary, type RowBinary } from "./row-binary.ts";
-
-export type ColumnRole = "feature" | "label" | "event_time" | "entity";
-/** A column of the frozen file. `nullable`: a gap is allowed and kept as NULL. */
-export type FrozenColumn = {
-  readonly name: string;
-  readonly role: ColumnRole;
-  readonly type: "Float64" | "String" | "UInt8" | "DateTime64(6, 'UTC')";
-  readonly nullable: boolean;
-};
+import { createWordTable } from "./word-table.ts";
 
 /** Takes one cell, in whichever form the source has it. */
 export type CellWriter = {
@@ -33,34 +26,8 @@ export type CellWriter = {
 export type RowPacker = ReturnType<typeof createRowPacker>;
 
 const VOCABULARY_MAX = 240;
-
-/** Lists the columns a contract freezes: features in order, then label, event time and entity. */
-export const frozenColumns = (
-  contract: FeatureContract,
-  labels: "required" | "optional",
-): readonly FrozenColumn[] => {
-  const features = Object.entries(contract.features).map(([name, spec]): FrozenColumn => ({
-    name,
-    role: "feature",
-    type: spec.kind === "nominal" ? "String" : "Float64",
-    nullable: (spec.missing ?? contract.missing) === "allow",
-  }));
-  const label: FrozenColumn = {
-    name: contract.label.name,
-    role: "label",
-    type: "UInt8",
-    nullable: labels === "optional",
-  };
-  const time: FrozenColumn[] =
-    contract.event_time === null
-      ? []
-      : [{ name: contract.event_time, role: "event_time", type: "DateTime64(6, 'UTC')", nullable: false }];
-  const entity: FrozenColumn[] =
-    contract.entity === null
-      ? []
-      : [{ name: contract.entity, role: "entity", type: "String", nullable: false }];
-  return [...features, label, ...time, ...entity];
-};
+/** Accepted words a column remembers by their bytes; of identifiers, which never come again, remembering more would be in vain. */
+const REMEMBERED_MAX = 4096;
 
 /** Creates the packer of a contract's rows. */
 export const createRowPacker = (contract: FeatureContract, labels: "required" | "optional") => {
@@ -100,6 +67,11 @@ export const createRowPacker = (contract: FeatureContract, labels: "required" | 
     end: (): void => {
       seen.rows++;
     },
+    /** Ends the source: one without rows is no dataset. */
+    close: (): void => {
+      if (seen.rows > 0) return;
+      findings.add({ row: null, column: "", class: "absent", rule: "empty" }, "expected at least one row");
+    },
     /** Reports what is wrong beyond a single cell: the header, a ragged row, the file. */
     report: (finding: Finding, message: string): void => findings.add(finding, message),
     get failed(): boolean {
@@ -108,9 +80,9 @@ export const createRowPacker = (contract: FeatureContract, labels: "required" | 
     get packedBytes(): number {
       return out.size();
     },
-    /** Hands over the rows packed so far. */
-    take: (): Buffer => out.take(),
-    seen: (): Readonly<typeof seen> => seen,
+    /** Lends the rows packed so far until `use` returns, and goes on without them. */
+    empty: <T>(use: (rows: Buffer) => T): T => out.empty(use),
+    seen: (): RowsSeen => seen,
     findings: findings.result,
   };
 };
@@ -145,9 +117,11 @@ const compileWriter = (column: FrozenColumn, context: Context): CellWriter => {
 /** What every writer shares: gaps, null values, and complaints that name the column's expectation. */
 const basics = (column: FrozenColumn, wanted: string, { contract, out, report }: Context) => {
   const nulls = contract.source.null_values.map((value) => Buffer.from(value, "utf8"));
+  const longest = Math.max(-1, ...nulls.map((value) => value.length));
   const message = `expected ${wanted}`;
   return {
     isNull: (bytes: Buffer, start: number, end: number): boolean =>
+      end - start <= longest &&
       nulls.some((value) => value.length === end - start && value.compare(bytes, start, end) === 0),
     isNullText: (text: string): boolean => contract.source.null_values.includes(text),
     complain: (kind: ValueClass, rule: string): void => report(column.name, kind, rule, message),
@@ -162,17 +136,24 @@ const numberWriter = (column: FrozenColumn, spec: FeatureSpec, context: Context)
   const { out } = context;
   const { isNull, isNullText, complain, gap } = basics(column, expected(spec), context);
   const ruleOf = numberRule(spec);
-  const put = (value: number): void => {
-    const rule = ruleOf(value);
-    if (rule !== null) return complain(classOfNumber(value), rule);
+  /** Where any number of a range will do, most cells are judged by this alone. */
+  const { min, max } =
+    spec.kind === "continuous" && spec.integer !== true ? spec : { min: Infinity, max: -Infinity };
+  const keep = (value: number): void => {
     if (column.nullable) out.putByte(0);
     out.putFloat64(value);
+  };
+  const put = (value: number): void => {
+    const rule = ruleOf(value);
+    if (rule === null) keep(value);
+    else complain(classOfNumber(value), rule);
   };
   return {
     column,
     bytes: (bytes, start, end) => {
       if (isNull(bytes, start, end)) return gap("empty");
       const value = numberInText(bytes, start, end);
+      if (value >= min && value <= max) return keep(value);
       if (!Number.isNaN(value)) return put(value);
       const kind = classOfText(bytes.toString("latin1", start, end));
       complain(kind, kind === "nan" || kind === "infinite" ? "not_finite" : "type");
@@ -202,23 +183,32 @@ const textWriter = (column: FrozenColumn, spec: FeatureSpec | null, context: Con
     }
     return ruleOf(value);
   };
-  const put = (value: string): void => {
+  const put = (value: string): boolean => {
     const rule = judge(value);
-    if (rule !== null) return complain(classOfText(value), rule);
+    if (rule !== null) {
+      complain(classOfText(value), rule);
+      return false;
+    }
     if (column.nullable) out.putByte(0);
     out.putText(value);
+    return true;
   };
+  const accepted = createWordTable();
   return {
     column,
     bytes: (bytes, start, end) => {
+      if (accepted.find(bytes, start, end) >= 0) {
+        if (column.nullable) out.putByte(0);
+        return out.putBytes(bytes, start, end);
+      }
       if (isNull(bytes, start, end)) return gap("empty");
       const value = bytes.toString("utf8", start, end);
       if (value.includes("\uFFFD") && !bytes.subarray(start, end).equals(Buffer.from(value, "utf8")))
         return complain("bytes", "utf8");
-      put(value);
+      if (put(value) && accepted.size < REMEMBERED_MAX) accepted.add(bytes, start, end);
     },
-    number: (value) => (spec === null ? put(String(value)) : complain(classOfNumber(value), "type")),
-    text: (value) => (isNullText(value) ? gap("empty") : put(value)),
+    number: (value) => void (spec === null ? put(String(value)) : complain(classOfNumber(value), "type")),
+    text: (value) => void (isNullText(value) ? gap("empty") : put(value)),
     micros: () => complain("time", "type"),
     gap,
     wrong: (kind) => complain(kind, "type"),

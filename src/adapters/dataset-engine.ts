@@ -3,7 +3,7 @@
 // Every name is quoted and every value travels as a parameter or a quoted literal; nothing is pasted.
 import { z } from "zod";
 import { Fault } from "../core/fault.ts";
-import type { FrozenColumn } from "./dataset-cells.ts";
+import type { FrozenColumn } from "./dataset-rows.ts";
 
 export type DatasetEngine = ReturnType<typeof createDatasetEngine>;
 /** A column of something readable: its name and ClickHouse type. */

@@ -7,7 +7,7 @@ import type { ColumnProfile } from "../core/infer.ts";
 import { timeInText } from "../core/text-cells.ts";
 import { createCsvReader } from "./csv.ts";
 import { createDatasetEngine, parquet, wireOf } from "./dataset-engine.ts";
-import { objectIn, plainBytes, textLines } from "./dataset-source.ts";
+import { objectIn, plainBytes, textLines } from "./dataset-text.ts";
 import { createRowBinaryReader } from "./row-binary.ts";
 
 const DISTINCT_MAX = 50_000;

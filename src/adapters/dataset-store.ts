@@ -6,13 +6,14 @@ import { open, readdir, readFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { DatasetManifest } from "../../contracts/dataset.ts";
 import type { FeatureContract } from "../../contracts/feature-contract.ts";
-import { canonicalJson } from "../core/canonical.ts";
 import { Fault } from "../core/fault.ts";
 import { nearestWord } from "../core/nearest.ts";
 import type { Findings } from "../core/findings.ts";
-import { createRowPacker, frozenColumns } from "./dataset-cells.ts";
+import { createRowPacker } from "./dataset-cells.ts";
 import { createDatasetEngine } from "./dataset-engine.ts";
-import { readSource, type DatasetInput, type DatasetOrigin } from "./dataset-source.ts";
+import { countedRows, frozenColumns, rowsHash } from "./dataset-rows.ts";
+import { readSource, type DatasetInput } from "./dataset-source.ts";
+import type { DatasetOrigin } from "./dataset-text.ts";
 import {
   failedWrite,
   isCode,
@@ -25,7 +26,7 @@ import {
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 const DIGEST = /^[0-9a-f]{64}$/;
-const FLUSH_BYTES = 8 * 1024 * 1024;
+const FLUSH_BYTES = 1 << 20;
 
 /** Opens the datasets of a home directory, read and written through the embedded engine at `engineUrl`. */
 export const createDatasets = (options: { home: string; engineUrl: string }) => {
@@ -46,7 +47,7 @@ export const createDatasets = (options: { home: string; engineUrl: string }) => 
       const folder = join(root, `.${unique}.tmp`);
       const columns = frozenColumns(by.contract, by.labels);
       const packer = createRowPacker(by.contract, by.labels);
-      const hash = createHash("sha256").update(canonicalJson({ contract: by.contractDigest, columns }));
+      const hash = rowsHash(by.contractDigest, columns);
       await makeDirectory(folder);
       const staging = join(folder, "rows.bin");
       const staged = await open(staging, "wx");
@@ -54,7 +55,7 @@ export const createDatasets = (options: { home: string; engineUrl: string }) => 
       /** Writes full chunks to the staging file; after a violation rows are only judged. */
       const send = async (atLeast: number): Promise<void> => {
         if (packer.packedBytes < Math.max(1, atLeast)) return;
-        const rows = packer.take();
+        const rows = packer.empty((packed) => Buffer.from(packed));
         if (packer.failed) return;
         hash.update(rows);
         await staged.writeFile(rows); // appends: the handle keeps its place
@@ -65,18 +66,15 @@ export const createDatasets = (options: { home: string; engineUrl: string }) => 
         read: async (input: DatasetInput): Promise<DatasetOrigin> => {
           const flush = () => send(FLUSH_BYTES);
           const origin = await readSource(input, { contract: by.contract, packer, engine, flush });
-          if (packer.seen().rows === 0)
-            packer.report(
-              { row: null, column: "", class: "absent", rule: "empty" },
-              "expected at least one row",
-            );
+          packer.close();
           await send(1);
           return origin;
         },
         findings: (): Findings => packer.findings(),
         /** Makes the judged rows a frozen dataset; the same rows frozen before are left as they are. */
         keep: async (origin: DatasetOrigin): Promise<{ manifest: DatasetManifest; existed: boolean }> => {
-          const { rows, labelled, positives, sorted, minMicros, maxMicros } = packer.seen();
+          const seen = packer.seen();
+          const counted = countedRows(by.contract, seen);
           const digest = hash.digest("hex");
           const target = join(root, digest);
           const known = await readManifest(target);
@@ -85,22 +83,17 @@ export const createDatasets = (options: { home: string; engineUrl: string }) => 
           const written = await engine
             .writeParquet(staging, columns, file)
             .catch((cause: unknown) => failedWrite(file, cause));
-          if (written !== rows)
-            throw new Fault("transient", `${rows} rows were staged but the file has ${written}`);
+          if (written !== seen.rows)
+            throw new Fault("transient", `${seen.rows} rows were staged but the file has ${written}`);
           await syncPath(file);
-          const timed = by.contract.event_time !== null;
           const { name, version } = by.contract;
           const manifest: DatasetManifest = {
             v: 1,
             digest,
             contract: { name, version, digest: by.contractDigest },
             source: { kind: origin.kind, digest: origin.digest },
-            rows,
-            labelled,
-            positives,
-            from: timed ? isoOf(minMicros) : null,
-            to: timed ? isoOf(maxMicros) : null,
-            sorted: timed ? sorted : null,
+            ...counted,
+            sorted: by.contract.event_time === null ? null : seen.sorted,
             columns: columns.map((column) => ({ ...column })),
             dropped: [...origin.dropped],
             file: await fingerprint(file),
@@ -224,11 +217,4 @@ const readManifest = async (folder: string): Promise<DatasetManifest | null> => 
     if (isCode(error, "ENOENT")) return null;
     throw new Fault("poison", `${folder}: its manifest cannot be read`, { cause: error });
   }
-};
-
-/** Microseconds as ISO 8601 with the fraction that is there. */
-const isoOf = (micros: number): string => {
-  const iso = new Date(Math.floor(micros / 1e6) * 1000).toISOString().slice(0, 19);
-  const fraction = micros - Math.floor(micros / 1e6) * 1e6;
-  return fraction === 0 ? `${iso}Z` : `${iso}.${String(fraction).padStart(6, "0")}Z`;
 };

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { DatasetManifest } from "../../contracts/dataset.ts";
 import type { Column, TextColumn } from "../core/encode.ts";
 import { Fault } from "../core/fault.ts";
-import type { FrozenColumn } from "./dataset-cells.ts";
+import type { FrozenColumn } from "./dataset-rows.ts";
 import { createDatasetEngine, type DatasetEngine } from "./dataset-engine.ts";
 import { findDataset, fingerprint } from "./dataset-store.ts";
 

@@ -6,7 +6,7 @@ import { timeInText } from "../core/text-cells.ts";
 import { Fault } from "../core/fault.ts";
 import { createCsvReader } from "./csv.ts";
 import { createDatasetEngine, parquet, wireOf } from "./dataset-engine.ts";
-import { objectIn, plainBytes, textLines } from "./dataset-source.ts";
+import { objectIn, plainBytes, textLines } from "./dataset-text.ts";
 import { createRowBinaryReader } from "./row-binary.ts";
 
 export interface LabelLine {

@@ -3,21 +3,31 @@
 
 export type RowBinary = ReturnType<typeof createRowBinary>;
 
-const BYTES_START = 1 << 20;
+const BYTES_START = 1 << 21;
+
+/** A view's own accessors are compiled in place; a buffer's are functions that check and copy byte by byte. */
+const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** Creates a growing buffer that cells are appended to. */
 export const createRowBinary = () => {
   let bytes = Buffer.allocUnsafe(BYTES_START);
+  let view = viewOf(bytes);
   let at = 0;
   const room = (needed: number): void => {
     if (at + needed <= bytes.length) return;
     const larger = Buffer.allocUnsafe(Math.max(bytes.length * 2, at + needed));
     bytes.copy(larger, 0, 0, at);
     bytes = larger;
+    view = viewOf(bytes);
   };
   const putByte = (value: number): void => {
     room(1);
     bytes[at++] = value;
+  };
+  const putLength = (length: number): void => {
+    let left = length;
+    for (; left >= 0x80; left = left >>> 7) bytes[at++] = (left & 0x7f) | 0x80;
+    bytes[at++] = left;
   };
   return {
     putByte,
@@ -27,30 +37,33 @@ export const createRowBinary = () => {
     putInt64: (value: number): void => {
       room(8);
       const high = Math.floor(value / 0x1_0000_0000);
-      bytes.writeUInt32LE(value - high * 0x1_0000_0000, at);
-      bytes.writeInt32LE(high, at + 4);
+      view.setUint32(at, value - high * 0x1_0000_0000, true);
+      view.setInt32(at + 4, high, true);
       at += 8;
     },
     putFloat64: (value: number): void => {
       room(8);
-      bytes.writeDoubleLE(value, at);
+      view.setFloat64(at, value, true);
       at += 8;
     },
     putText: (value: string): void => {
       const length = Buffer.byteLength(value, "utf8");
       room(length + 5);
-      let left = length;
-      for (; left >= 0x80; left = left >>> 7) bytes[at++] = (left & 0x7f) | 0x80;
-      bytes[at++] = left;
+      putLength(length);
       at += bytes.write(value, at, "utf8");
     },
+    /** Text that is UTF-8 already. */
+    putBytes: (text: Uint8Array, start: number, end: number): void => {
+      room(end - start + 5);
+      putLength(end - start);
+      for (let from = start; from < end; from++) bytes[at++] = text[from] ?? 0;
+    },
     size: (): number => at,
-    /** Hands over what was written and starts empty. */
-    take: (): Buffer => {
+    /** Lends what was written until `use` returns, and starts empty in the same buffer: whoever needs it longer copies it. */
+    empty: <T>(use: (packed: Buffer) => T): T => {
       const packed = bytes.subarray(0, at);
-      bytes = Buffer.allocUnsafe(BYTES_START);
       at = 0;
-      return packed;
+      return use(packed);
     },
   };
 };

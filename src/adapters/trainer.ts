@@ -5,7 +5,7 @@ import { open, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Feed, Positive } from "../../contracts/bundle.ts";
 import type { Lesson } from "../ports.ts";
-import { frozenColumns, type FrozenColumn } from "./dataset-cells.ts";
+import { frozenColumns, type FrozenColumn } from "./dataset-rows.ts";
 import { createDatasetEngine } from "./dataset-engine.ts";
 import { failedWrite, makeDirectory } from "./durable.ts";
 import { openExternal } from "./external-model.ts";
@@ -67,9 +67,9 @@ const writeLesson = async (url: string, lesson: Lesson, folder: string, file: st
     for (let row = 0; row < lesson.rows; row++) {
       out.putInt64(row + 1);
       for (const write of writers) write(row);
-      if (out.size() >= FLUSH_BYTES) await staged.writeFile(out.take());
+      if (out.size() >= FLUSH_BYTES) await staged.writeFile(out.empty((rows) => Buffer.from(rows)));
     }
-    await staged.writeFile(out.take());
+    await staged.writeFile(out.empty((rows) => Buffer.from(rows)));
   } finally {
     await staged.close();
   }

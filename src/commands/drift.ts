@@ -45,7 +45,7 @@ export const register = (program: Command): void => {
 
 const run = async (flags: Flags): Promise<void> => {
   const { writeFile } = await import("node:fs/promises");
-  const { answer, homeOf, readContract, withEngine } = await import("./offline.ts");
+  const { answer, homeOf, readContract, withEngineAtNeed } = await import("./offline.ts");
   const { compare } = await import("../stages/compare.ts");
   const { reportHtml } = await import("../core/report-html.ts");
   const { reportText } = await import("../core/report-text.ts");
@@ -53,29 +53,25 @@ const run = async (flags: Flags): Promise<void> => {
   const { contract, digest } = await readContract(flags.contract);
   const profile = await profileOf(flags.profile);
   const bar = progressBar("comparing");
-  const report = await withEngine(homeOf(), async (engineUrl): Promise<CompareReport> => {
-    const by: RowsBy = { home: homeOf(), engineUrl, contract, contractDigest: digest };
-    const same = flags.reference === flags.current;
+  const report = await withEngineAtNeed(homeOf(), async (engine): Promise<CompareReport> => {
+    const by: LentBy = { home: homeOf(), engine, contract, contractDigest: digest };
     const joint = flags.domain === true ? [await domainOf(flags, profile, by)] : [];
+    const at = new Date().toISOString();
+    const onProgress = (done: number, total: number): void => bar.at(done, total);
     /** Where a raw Parquet file breaks the contract, the strict validator is asked instead, which says how. */
-    const attempt = async (strict: boolean): Promise<CompareReport | null> =>
-      withColumns(flags.reference, by, strict, (reference) => {
-        if (reference === null) return Promise.resolve(null);
-        const judge = async (current: LendsColumns | null): Promise<CompareReport | null> => {
-          if (current === null) return null;
-          const compared = await compare({
-            contract,
-            profile,
-            reference,
-            current,
-            joint,
-            at: new Date().toISOString(),
-            onProgress: (done, total) => bar.at(done, total),
-          });
-          return compared.ok ? compared.report : null;
-        };
-        return same ? judge(reference) : withColumns(flags.current, by, strict, judge);
-      });
+    const attempt = async (strict: boolean): Promise<CompareReport | null> => {
+      const names = [...new Set([flags.reference, flags.current])];
+      const sides = await Promise.all(names.map((name) => lent(name, by, strict)));
+      try {
+        const [reference, current = reference] = await opened(sides);
+        if (reference === null || reference === undefined || current === null || current === undefined)
+          return null;
+        const compared = await compare({ contract, profile, reference, current, joint, at, onProgress });
+        return compared.ok ? compared.report : null;
+      } finally {
+        await Promise.all(sides.map((side) => side.close()));
+      }
+    };
     const found = (await attempt(false)) ?? (await attempt(true));
     if (found === null) throw new Error("the datasets could not be compared under this contract");
     return found;
@@ -99,27 +95,51 @@ const profileOf = async (name: string): Promise<DriftProfile> => {
   return Word.parse(parse(text));
 };
 
-/** Opens a dataset's columns: frozen as it is, Parquet as it stands, anything else frozen for the while. */
-const withColumns = async <T>(
-  reference: string,
-  by: RowsBy,
-  strict: boolean,
-  use: (columns: LendsColumns | null) => Promise<T>,
-): Promise<T> => {
+type LentBy = Omit<RowsBy, "engineUrl"> & { engine(): Promise<string> };
+type Lent = { open(): Promise<LendsColumns | null>; close(): Promise<void> };
+
+/** Opens one side after the other, so that of two that are refused always the first is named. */
+const opened = async (sides: readonly Lent[]): Promise<(LendsColumns | null)[]> => {
+  const columns = [];
+  for (const side of sides) columns.push(await side.open());
+  return columns;
+};
+
+/** A dataset's columns: a text file's are being read from now on, Parquet's as it stands, a frozen dataset's as it is. */
+const lent = async (reference: string, by: LentBy, strict: boolean): Promise<Lent> => {
   const { frozenColumns, rawColumns } = await import("../adapters/dataset-columns.ts");
-  const { isFile, withFrozenFile } = await import("./rows.ts");
-  const open = (at: { home: string; reference: string }): Promise<LendsColumns> =>
-    frozenColumns({ ...at, name: reference }, by.contract, by.contractDigest, by.engineUrl);
-  if (!(await isFile(reference))) return use(await open({ home: by.home, reference }));
+  const { isTextFile } = await import("../adapters/dataset-text.ts");
+  const { freezeForNow, isFile, refused } = await import("./rows.ts");
+  const nothing = (): Promise<void> => Promise.resolve();
+  const frozen = async (at: { home: string; reference: string }): Promise<LendsColumns> =>
+    frozenColumns({ ...at, name: reference }, by.contract, by.contractDigest, await by.engine());
+  if (!(await isFile(reference))) return { open: () => frozen({ home: by.home, reference }), close: nothing };
+  if (isTextFile(reference)) {
+    const { startTextColumns } = await import("../adapters/text-columns-reader.ts");
+    const reading = await startTextColumns({ ...by, path: reference });
+    const open = async (): Promise<LendsColumns> => {
+      const columns = await reading.opened;
+      if (!columns.ok) throw refused(reference, columns.findings);
+      return columns.source;
+    };
+    return { open, close: reading.close };
+  }
   if (!strict && /\.(parquet|pq)$/i.test(reference))
-    return use(await rawColumns(reference, by.contract, by.engineUrl));
-  return withFrozenFile(reference, by, async (home, digest) => use(await open({ home, reference: digest })));
+    return { open: async () => rawColumns(reference, by.contract, await by.engine()), close: nothing };
+  let remove = nothing;
+  const open = async (): Promise<LendsColumns> => {
+    const now = await freezeForNow(reference, { ...by, engineUrl: await by.engine() });
+    remove = now.remove;
+    return frozen({ home: now.home, reference: now.digest });
+  };
+  return { open, close: () => remove() };
 };
 
 /** Rows a side that the classifier sees, taken evenly from the file. */
 const DOMAIN_ROWS = 20_000;
 
-const domainOf = async (flags: Flags, profile: DriftProfile, by: RowsBy) => {
+const domainOf = async (flags: Flags, profile: DriftProfile, lentBy: LentBy) => {
+  const by: RowsBy = { ...lentBy, engineUrl: await lentBy.engine() };
   const { readRows } = await import("./rows.ts");
   const { encodeFrozen, freezeEncoding } = await import("../core/encode.ts");
   const { domainAuc } = await import("../core/domain-auc.ts");

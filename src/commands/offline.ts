@@ -20,17 +20,25 @@ export const homeOf = (): string => resolve(process.env["FLYBALL_HOME"] ?? ".fly
 export const registryHere = (): Registry => openRegistry(loadConfig());
 
 /** Opens an embedded engine that may read and write files, lends its URL, and removes it with its directory. */
-export const withEngine = async <T>(home: string, use: (url: string) => Promise<T>): Promise<T> => {
+export const withEngine = <T>(home: string, use: (url: string) => Promise<T>): Promise<T> =>
+  withEngineAtNeed(home, async (engine) => use(await engine()));
+
+/** The same of an engine that starts when its URL is first asked for, if ever. */
+export const withEngineAtNeed = async <T>(
+  home: string,
+  use: (engine: () => Promise<string>) => Promise<T>,
+): Promise<T> => {
   const path = join(home, "tmp", `engine-${randomUUID()}`);
-  await makeDirectory(path);
+  const start = async () => {
+    await makeDirectory(path);
+    return startClickhouse({ path, allowFiles: true, sessions: 2 });
+  };
+  const started: ReturnType<typeof start>[] = []; // one at most
   try {
-    const engine = await startClickhouse({ path, allowFiles: true, sessions: 2 });
-    try {
-      return await use(engine.url);
-    } finally {
-      await engine.close();
-    }
+    return await use(async () => (await (started[0] ??= start())).url);
   } finally {
+    for (const engine of await Promise.allSettled(started))
+      if (engine.status === "fulfilled") await engine.value.close();
     await rm(path, { recursive: true, force: true });
   }
 };

@@ -19,19 +19,25 @@ export type RowsBy = {
 };
 
 /** Reads a dataset by name or digest, or a file; throws with every violation where the contract refuses it. */
-export const readRows = async (reference: string, by: RowsBy): Promise<FrozenDataset> =>
-  (await isFile(reference))
-    ? withFrozenFile(reference, by, (home, digest) => readFrozen(home, digest, by.engineUrl))
-    : ownRows(await readFrozen(by.home, reference, by.engineUrl), by.contractDigest, reference);
+export const readRows = async (reference: string, by: RowsBy): Promise<FrozenDataset> => {
+  if (!(await isFile(reference)))
+    return ownRows(await readFrozen(by.home, reference, by.engineUrl), by.contractDigest, reference);
+  const frozen = await freezeForNow(reference, by);
+  try {
+    return await readFrozen(frozen.home, frozen.digest, by.engineUrl);
+  } finally {
+    await frozen.remove();
+  }
+};
 
-/** Freezes a file under a temporary home, lends it, and removes it. */
-export const withFrozenFile = async <T>(
+/** Freezes a file under a temporary home, which is the caller's to remove. */
+export const freezeForNow = async (
   path: string,
   by: RowsBy,
-  use: (home: string, digest: string) => Promise<T>,
-): Promise<T> => {
+): Promise<{ home: string; digest: string; remove(): Promise<void> }> => {
   const home = join(by.home, "tmp", `rows-${randomUUID()}`);
   await makeDirectory(home);
+  const remove = (): Promise<void> => rm(home, { recursive: true, force: true });
   try {
     const frozen = await freeze(createDatasets({ home, engineUrl: by.engineUrl }), {
       contract: by.contract,
@@ -40,15 +46,17 @@ export const withFrozenFile = async <T>(
       as: null,
       labels: "optional",
     });
-    if (!frozen.ok)
-      throw new Error(
-        `${path}: ${frozen.findings.total} violation${frozen.findings.total === 1 ? "" : "s"}\n${complaint(frozen.findings)}`,
-      );
-    return await use(home, frozen.manifest.digest);
-  } finally {
-    await rm(home, { recursive: true, force: true });
+    if (!frozen.ok) throw refused(path, frozen.findings);
+    return { home, digest: frozen.manifest.digest, remove };
+  } catch (error) {
+    await remove();
+    throw error;
   }
 };
+
+/** What a person is told of a file that breaks the contract. */
+export const refused = (path: string, findings: Findings): Error =>
+  new Error(`${path}: ${findings.total} violation${findings.total === 1 ? "" : "s"}\n${complaint(findings)}`);
 
 /** Whether a reference is a file on disk. */
 export const isFile = (reference: string): Promise<boolean> =>

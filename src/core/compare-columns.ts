@@ -3,6 +3,7 @@
 import type { FeatureEncoding } from "../../contracts/encoding.ts";
 import { MISSING, OTHER } from "../../contracts/encoding.ts";
 import type { FeatureContract, FeatureSpec } from "../../contracts/feature-contract.ts";
+import { firstPlace } from "./ascending.ts";
 import { continuousCodes, freezeEncoding, upperEdge, type Column } from "./encode.ts";
 import { measureExactly, type FeatureEvidence } from "./feature-drift.ts";
 import { emptyCounts, type Counts } from "./histogram.ts";
@@ -78,27 +79,15 @@ const codesOf = (encoding: FeatureEncoding, column: ComparedColumn): Counts => {
   const { sorted } = column;
   if (encoding.kind === "ordinal")
     encoding.values.forEach((value, code) => {
-      const below = firstAbove(sorted, (v) => v >= value);
-      add(code, firstAbove(sorted, (v) => v > value) - below);
+      const below = firstPlace(sorted.length, (at) => (sorted[at] ?? Infinity) >= value);
+      add(code, firstPlace(sorted.length, (at) => (sorted[at] ?? Infinity) > value) - below);
     });
   else
     for (let code = 0, below = 0; code < continuousCodes(encoding); code++) {
       const edge = upperEdge(encoding, code);
-      const through = firstAbove(sorted, (v) => Math.fround(v) > edge);
+      const through = firstPlace(sorted.length, (at) => Math.fround(sorted[at] ?? Infinity) > edge);
       add(code, through - below);
       below = through;
     }
   return counts;
-};
-
-/** The index of the first value for which a test, false then true along the order, holds. */
-const firstAbove = (sorted: Float64Array, holds: (value: number) => boolean): number => {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (holds(sorted[middle] ?? Infinity)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 };

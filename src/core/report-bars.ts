@@ -1,6 +1,7 @@
 // Core: the bars a person sees of one feature: reference and current shares over the same bins. Bins for the eye, not for a test:
 // equal widths over the middle 99 % of both sides, with what lies outside counted at the ends; every row is in exactly one bar.
 import type { FeatureSpec } from "../../contracts/feature-contract.ts";
+import { firstPlace } from "./ascending.ts";
 import type { ComparedColumn } from "./compare-columns.ts";
 
 /** Shares of all rows of each side (0…1). */
@@ -104,19 +105,10 @@ const distinctOf = (r: Float64Array, c: Float64Array): number[] | null => {
 
 const countAt = (sorted: Float64Array, value: number): number =>
   above(sorted, value) - atLeast(sorted, value);
-const atLeast = (sorted: Float64Array, value: number): number => search(sorted, (v) => v >= value);
-const above = (sorted: Float64Array, value: number): number => search(sorted, (v) => v > value);
-
-const search = (sorted: Float64Array, holds: (value: number) => boolean): number => {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (holds(sorted[middle] ?? Infinity)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-};
+const atLeast = (sorted: Float64Array, value: number): number =>
+  firstPlace(sorted.length, (at) => (sorted[at] ?? Infinity) >= value);
+const above = (sorted: Float64Array, value: number): number =>
+  firstPlace(sorted.length, (at) => (sorted[at] ?? Infinity) > value);
 
 const quantile = (sorted: Float64Array, q: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? NaN;

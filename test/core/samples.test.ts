@@ -1,7 +1,9 @@
 // Raw-value distances against SciPy 1.17.1 and the statistics oracles.
 import { describe, expect, it } from "vitest";
+import { ascending, firstPlace } from "../../src/core/ascending.ts";
 import { kolmogorovSf } from "../../src/core/distributions.ts";
 import { ksExact, psiSturges, psiZeroFilled, w1Exact } from "../../src/core/samples.ts";
+import { seeded } from "../../src/core/training/seeded.ts";
 
 const range = (from: number, to: number): Float64Array =>
   Float64Array.from({ length: to - from + 1 }, (_, i) => from + i);
@@ -75,5 +77,42 @@ describe("raw samples", () => {
 
   it("TC-48: NaN is no sample", () => {
     expect(() => ksExact(Float64Array.of(1, NaN), range(1, 3))).toThrow(RangeError);
+  });
+});
+
+describe("ascending", () => {
+  const next = seeded(5);
+  const gauss = (): number => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
+  const bits = (): number => {
+    const words = Uint32Array.of(next() * 2 ** 32, next() * 2 ** 32);
+    const [value = 0] = new Float64Array(words.buffer);
+    return Number.isNaN(value) ? -Infinity : value;
+  };
+  it.each<[string, () => number]>([
+    ["any bits at all", bits],
+    ["a bell", gauss],
+    ["four decimals", () => Math.round(gauss() * 1e4) / 1e4],
+    ["few values of both signs", () => Math.floor(next() * 5) - 2],
+    ["nothing below zero", next],
+    ["nothing above zero", () => -next()],
+    [
+      "zeros of both signs and the ends",
+      () => [0, -0, Infinity, -Infinity, 5e-324, -5e-324][Math.floor(6 * next())] ?? 0,
+    ],
+    ["one value", () => 7],
+  ])("%s come in the order of the language's own sort", (_, draw) => {
+    for (const rows of [0, 1, 4095, 4096, 20_000]) {
+      const values = Float64Array.from({ length: rows }, draw);
+      const expected = values.slice().sort();
+      const sorted = ascending(values);
+      expect(sorted.length).toBe(rows);
+      expect(sorted.every((value, at) => Object.is(value, expected[at]))).toBe(true);
+    }
+  });
+
+  it("finds the first place that holds, or the end", () => {
+    for (let places = 0; places < 9; places++)
+      for (let first = 0; first <= places; first++)
+        expect(firstPlace(places, (at) => at >= first)).toBe(first);
   });
 });
