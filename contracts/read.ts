@@ -60,6 +60,9 @@ export type HeatRow = z.infer<typeof HeatRow>;
 export const DriftMap = z.strictObject({
   model: z.string(),
   window_size: z.string(),
+  /** How long a column is: a window, or a step in which the worst window speaks. */
+  step: z.string(),
+  /** Beginnings of the columns, oldest first; a cell names its own window. */
   windows: z.array(z.string()),
   rows: z.array(HeatRow),
 });

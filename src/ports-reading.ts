@@ -59,10 +59,12 @@ export interface ReadsForPeople {
   }): Promise<readonly { readonly model: string; readonly requests: number; readonly newest: string }[]>;
   /** The newest decision of every model. */
   lastDecisions(): Promise<readonly DecisionItem[]>;
+  /** Of the windows that begin in one step the worst one speaks. */
   heat(by: {
     readonly model: string;
     readonly size: string;
     readonly span: Span;
+    readonly stepMs: number;
   }): Promise<readonly HeatRow[]>;
   /** Counts of one feature (1-based position) in one window, newest revision; null where there are none. */
   histogram(by: {

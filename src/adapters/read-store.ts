@@ -204,12 +204,18 @@ export const createReadStore = (engine: Engine): ReadsForPeople => ({
       ({ newest_ms, ...row }) => ({ ...row, newest: isoOf(newest_ms) }),
     ),
 
-  heat: async ({ model, size, span }) =>
+  heat: async ({ model, size, span, stepMs }) =>
     (
       await ask(
         engine,
         "list-heat",
-        { model, size, start: clickhouseTime(span.startMs), end: clickhouseTime(span.endMs) },
+        {
+          model,
+          size,
+          start: clickhouseTime(span.startMs),
+          end: clickhouseTime(span.endMs),
+          step_ms: stepMs,
+        },
         HeatRows,
       )
     ).map(({ subject, name, cells }) => ({

@@ -7,6 +7,7 @@ import type { Histogram } from "../../contracts/counts.ts";
 import { Duration } from "../../contracts/config.ts";
 import type { FeatureDrift, ShadowEvidence } from "../../contracts/read.ts";
 import { ALL } from "../../contracts/snapshot.ts";
+import { columnOf } from "../core/heat-columns.ts";
 import { barsOf, calibrationCurve, scoreBars } from "../core/bars.ts";
 import { durationMs } from "../core/duration.ts";
 import { addCounts, emptyCounts, fromSparse, SCORE_BINS, totalOf, type Counts } from "../core/histogram.ts";
@@ -56,15 +57,18 @@ export const measureRoutes = (ports: MeasuresPorts): Hono => {
   list("performance", (slice) => ports.lists.performance(slice));
   list("shadow", (slice) => ports.lists.shadow(slice));
   app.get("/api/v1/models/:model/drift/map", (c) =>
-    readQuery(c, z.strictObject(spanWords), async (query) => {
+    readQuery(c, z.strictObject({ ...spanWords, step: Duration.optional() }), async ({ step, ...query }) => {
       const { model } = c.req.param();
       const { size, span } = sliceOf(
         { ...query, limit: 1 },
         { model, size: ports.size, nowMs: await ports.now(), filters: {} },
       );
-      const rows = await ports.lists.heat({ model, size, span });
-      const windows = [...new Set(rows.flatMap((row) => row.cells.map((cell) => cell.window_start)))].sort();
-      return answer({ model, window_size: size, windows, rows });
+      const stepMs = Math.max(durationMs(size), durationMs(step ?? size));
+      const rows = await ports.lists.heat({ model, size, span, stepMs });
+      const windows = new Set(
+        rows.flatMap((row) => row.cells.map((cell) => columnOf(cell.window_start, stepMs))),
+      );
+      return answer({ model, window_size: size, step: step ?? size, windows: [...windows].sort(), rows });
     }),
   );
   app.get("/api/v1/models/:model/drift/features/:feature", (c) =>

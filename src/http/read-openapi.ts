@@ -57,7 +57,7 @@ const ROUTES: readonly ReadRoute[] = [
     path: `${MODEL}/drift/map`,
     summary: "Judging statistics, features × time.",
     answer: read.DriftMap,
-    query: ["size", "from", "to"],
+    query: ["size", "step", "from", "to"],
   },
   {
     path: `${MODEL}/drift/features/{feature}`,

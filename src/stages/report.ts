@@ -3,6 +3,7 @@
 import type { Span } from "../../contracts/counts.ts";
 import type { LedgerEntry } from "../../contracts/governance.ts";
 import type { ModelReport } from "../../contracts/report.ts";
+import { durationMs } from "../core/duration.ts";
 import { dayReport, isEmptyReport } from "../core/report-day.ts";
 import type {
   KeepsReports,
@@ -45,7 +46,7 @@ export const makeReport = async (
     since(span, (paging) => lists.alerts({ model, ...paging })),
     allOf((paging) => lists.snapshots({ ...slice(twice, { role: "production" }), ...paging })),
     lists.trends({ model, size, span: context }),
-    lists.heat({ model, size, span: context }),
+    lists.heat({ model, size, span: context, stepMs: durationMs(size) }),
     allOf((paging) => lists.performance({ ...slice(context, { scope: "all" }), ...paging })),
   ]);
   return dayReport({

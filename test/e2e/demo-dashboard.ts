@@ -5,10 +5,13 @@ import { once } from "node:events";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Browser } from "playwright-core";
+import { DriftMap } from "../../contracts/read.ts";
 import { projectRoot } from "../../src/adapters/config.ts";
+import { columnOf } from "../../src/core/heat-columns.ts";
 import { findChromium, openBrowser, openPage, type Watched } from "../support/browser.ts";
 import type { DemoStack } from "../support/demo.ts";
 
+const WEEK_MS = 7 * 86_400_000;
 const chromium = findChromium();
 const MODEL = "/dashboard/models/flight-delay";
 const PAGES = [
@@ -73,6 +76,36 @@ export const opensDashboard = (demo: () => DemoStack): void => {
         expect(strangers).toEqual([]);
         await close();
       });
+    });
+
+    it("tells a long span by weeks, each by its worst day, and opens that day", async () => {
+      const route = `${demo().api}/api/v1/models/flight-delay/drift/map`;
+      const mapOf = async (query: string): Promise<DriftMap> =>
+        DriftMap.parse(await (await fetch(`${route}${query}`)).json());
+      const [days, weeks] = await Promise.all([mapOf(""), mapOf("?step=7d")]);
+      const bad = ["steady", "watch", "breach"];
+      for (const row of days.rows) {
+        const told = weeks.rows.find((one) => one.subject === row.subject && one.feature === row.feature);
+        for (const cell of row.cells) {
+          const column = columnOf(cell.window_start, WEEK_MS);
+          const worst = told?.cells.find((one) => columnOf(one.window_start, WEEK_MS) === column);
+          expect(new Date(column).getUTCDay()).toBe(1);
+          expect(bad.indexOf(worst?.status ?? "")).toBeGreaterThanOrEqual(bad.indexOf(cell.status));
+          expect(row.cells).toContainEqual(worst);
+        }
+      }
+      expect(weeks.windows.length).toBeLessThan(days.windows.length);
+      const { page, complaints, close } = await open();
+      await page.goto(`${demo().api}${MODEL}/drift`);
+      await page.getByLabel("Days").selectOption("366");
+      await page.getByText("Each column is a week").waitFor();
+      await page
+        .getByRole("button", { name: /^distance 2001-02-0/ })
+        .first()
+        .click();
+      await page.getByRole("heading", { name: /^distance, 2001-02-0/ }).waitFor();
+      expect(complaints).toEqual([]);
+      await close();
     });
 
     it("opens a feature's histograms from the map, by keyboard alone", async () => {

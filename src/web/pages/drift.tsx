@@ -2,12 +2,16 @@
 // alone: each state has its own sign, and every cell says itself in words.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { DriftMap, FeatureDrift, HeatRow } from "../../../contracts/read.ts";
+import { columnOf } from "../../core/heat-columns.ts";
 import { num, when, words } from "../parts/format.ts";
 import { Histograms } from "../parts/pictures.tsx";
 import { Card, Chip, Choice, Table } from "../parts/small.tsx";
 import { Show, useRead } from "../resource.tsx";
 
 const SPANS = ["30", "90", "180", "366"] as const;
+
+/** Beyond so many days a column is a week. */
+const DAILY_MAX = 90;
 
 interface Place {
   readonly feature: string;
@@ -20,7 +24,8 @@ export const Drift = ({ model, now }: { model: string; now: string | null }) => 
   const path = `models/${encodeURIComponent(model)}/drift/map`;
   const fromMs = Date.parse(now ?? "") - Number(days) * 86_400_000;
   // What is looked at first is what the api shows by itself: that needs not wait to hear what day it is.
-  const from = days === SPANS[0] ? "" : `?from=${new Date(Math.max(0, fromMs || 0)).toISOString()}`;
+  const step = Number(days) > DAILY_MAX ? "&step=7d" : "";
+  const from = days === SPANS[0] ? "" : `?from=${new Date(Math.max(0, fromMs || 0)).toISOString()}${step}`;
   const map = useRead<DriftMap>(now === null && from !== "" ? null : `${path}${from}`);
   const [picked, pick] = useState<Place | null>(null);
   return (
@@ -62,6 +67,7 @@ const SIGNS: Readonly<Record<string, string>> = {
   not_evaluated: "–",
 };
 
+const WEEK_MS = 7 * 86_400_000;
 /** Columns a day's label takes. */
 const LABEL_COLUMNS = 3;
 
@@ -76,12 +82,14 @@ const Legend = () => (
 const Map = (props: { map: DriftMap; picked: Place | null; onPick: (place: Place) => void }) => {
   const { map, picked, onPick } = props;
   const last = map.windows.length - 1;
-  /** The first and the last day and each month's first, unless it would run into those; a year's first day says the year. */
+  const isWeekly = map.step !== map.window_size;
+  /** The first and the last column and each month's first, unless it would run into those; a year's first says the year. */
   const label = (window: string, i: number): string => {
     const day = when(window).slice(5, 10);
     if (i === 0 || i === last) return day;
-    if (!day.endsWith("-01") || i < LABEL_COLUMNS || i > last - LABEL_COLUMNS) return "";
-    return day === "01-01" ? when(window).slice(0, 4) : day;
+    const before = when(map.windows[i - 1]).slice(0, 10);
+    if (day.slice(0, 2) === before.slice(5, 7) || i < LABEL_COLUMNS || i > last - LABEL_COLUMNS) return "";
+    return when(window).slice(0, 4) === before.slice(0, 4) ? day : when(window).slice(0, 4);
   };
   const isCalm = (row: HeatRow): boolean =>
     row.subject === "quality" && row.cells.every(({ status }) => status === "steady");
@@ -111,6 +119,7 @@ const Map = (props: { map: DriftMap; picked: Place | null; onPick: (place: Place
                 key={`${row.subject}/${row.feature}`}
                 row={row}
                 windows={map.windows}
+                stepMs={isWeekly ? WEEK_MS : null}
                 picked={picked}
                 onPick={onPick}
               />
@@ -118,6 +127,7 @@ const Map = (props: { map: DriftMap; picked: Place | null; onPick: (place: Place
           </tbody>
         </table>
       </div>
+      {isWeekly && <p class="quiet">Each column is a week, told by its worst day; a cell opens that day.</p>}
       {calm > 0 && (
         <p class="quiet">
           Data quality (missing, unseen, out of range, invalid) was steady throughout for {calm} of its rows;
@@ -136,26 +146,32 @@ const nameOf = ({ subject, feature }: HeatRow): string => {
 const HeatLine = (props: {
   row: HeatRow;
   windows: readonly string[];
+  /** Null: a column is a window. */
+  stepMs: number | null;
   picked: Place | null;
   onPick: (place: Place) => void;
 }) => {
-  const { row, windows, picked, onPick } = props;
+  const { row, windows, stepMs, picked, onPick } = props;
   // Scores are looked at like a feature; other whole-window findings have no histogram.
   const feature = row.subject === "feature" ? row.feature : row.subject === "prediction" ? "score" : null;
-  const cells = useMemo(() => new globalThis.Map(row.cells.map((cell) => [cell.window_start, cell])), [row]);
+  const cells = useMemo(() => {
+    const placeOf = (window: string): string => (stepMs === null ? window : columnOf(window, stepMs));
+    return new globalThis.Map(row.cells.map((cell) => [placeOf(cell.window_start), cell]));
+  }, [row, stepMs]);
   return (
     <tr>
       <th scope="row">{nameOf(row)}</th>
-      {windows.map((window) => {
-        const cell = cells.get(window);
-        if (cell === undefined) return <td key={window} />;
+      {windows.map((column) => {
+        const cell = cells.get(column);
+        if (cell === undefined) return <td key={column} />;
+        const window = cell.window_start;
         const said = `${row.feature} ${when(window)}: ${words(cell.statistic)} ${num(cell.value)} against ${num(cell.threshold)}, ${words(cell.status)}`;
         const depth =
           cell.value === null || cell.threshold === null
             ? 0
             : Math.min(4, Math.floor((4 * Math.abs(cell.value)) / cell.threshold));
         return (
-          <td key={window}>
+          <td key={column}>
             <button
               type="button"
               class={`cell ${cell.status} depth${depth}`}
