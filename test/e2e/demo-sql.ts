@@ -1,10 +1,12 @@
 // End to end, on the demo that demo.e2e.test.ts starts: the views and the questions of docs/sql.md on what a real replay left behind.
 // SQL's PSI and KS are the core's, to the last digits.
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { projectRoot } from "../../src/adapters/config.ts";
 import type { DemoStack } from "../support/demo.ts";
+import { blocksOf } from "../support/documents.ts";
 
 const questions = [
   ...readFileSync(path.join(projectRoot(), "docs", "sql.md"), "utf8").matchAll(
@@ -35,6 +37,14 @@ export const asksSql = (demo: () => DemoStack): void => {
     it.each(questions)("answer: $title", async ({ sql }) => {
       expect((await ask(sql)).length).toBeGreaterThan(0);
     });
+  });
+
+  it("answers the first line of docs/sql.md as it stands", () => {
+    const [block] = blocksOf("docs/sql.md").filter(({ language }) => language === "sh");
+    const env = { ...process.env, CLICKHOUSE: demo().clickhouse };
+    expect(execFileSync("bash", ["-euc", block?.text ?? "false"], { env, encoding: "utf8" })).toContain(
+      "flight-delay",
+    );
   });
 
   describe("v_psi", () => {

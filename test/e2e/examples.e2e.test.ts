@@ -4,6 +4,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, w
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { projectRoot } from "../../src/adapters/config.ts";
 import { blocksOf } from "../support/documents.ts";
 import { churn, createReader } from "../support/reader.ts";
 
@@ -43,6 +44,26 @@ describe("the README's own model and data", () => {
     const told = await sh("flyball contract check edited.yaml 2>&1 1>/dev/null");
     expect(told).toMatch(/^note: churn@1\.0\.0 had other rules when march was frozen/);
     expect(await sh("flyball contract check contracts/features/churn@1.0.0.yaml 2>&1 1>/dev/null")).toBe("");
+  });
+
+  it("is trained by a program of one's own and registered by name, as docs/trainers.md has it", async () => {
+    const blocks = blocksOf("docs/trainers.md").filter(({ language }) => language === "sh");
+    // Its contract, data and output are the demo's; here they are the reader's.
+    const [trainer = "", register = "", ...more] = blocks.map(({ text }) =>
+      text
+        .replaceAll("flight-delay@1.0.0", "churn@1.0.0")
+        .replaceAll("january", "march")
+        .replaceAll("probabilities:1", "probability"),
+    );
+    expect(more).toEqual([]);
+    // Where there is no scikit-learn, a python of ours hands in a model that is there; the command stays as it stands.
+    await sh(`mkdir -p docs && cp -r ${projectRoot()}/docs/examples docs/
+      python3 -c 'import sklearn, skl2onnx' 2>/dev/null || {
+        printf '#!/bin/sh\\ntest -f "$1" && test -s "$FLYBALL_TRAIN_DATA" && cp model.onnx "$FLYBALL_TRAIN_OUTPUT"\\n' > bin/python3
+        chmod +x bin/python3
+      }`);
+    expect(await sh(trainer)).toMatch(/^churn@1\.2\.0 is published/);
+    expect(await sh(register)).toContain("churn@1.3.0");
   });
 
   it("runs, promotes, predicts, and takes labels from a file", async () => {
