@@ -181,6 +181,8 @@ const createColumn = () => {
       const numeric = seen.numbers === seen.cells;
       const repeats = counts.size * 20 <= seen.cells && !seen.more;
       const labelAuc = labels.length > 0 && (numeric || repeats) ? aucOf(ranked, labels, numeric) : null;
+      const hasGaps = Object.keys(missing).length > 0;
+      const presenceAuc = labels.length > 0 && hasGaps ? presenceAucOf(ranked, labels) : null;
       const { numbers, integers, times, min, max, more } = seen;
       return {
         name,
@@ -195,6 +197,7 @@ const createColumn = () => {
         distinct: counts.size,
         more,
         labelAuc,
+        presenceAuc,
       };
     },
   };
@@ -230,4 +233,18 @@ const aucOf = (
   if (positivesBelow === 0 || negativesBelow === 0) return null;
   const auc = wins / (positivesBelow * negativesBelow);
   return Math.max(auc, 1 - auc);
+};
+
+/** ROC-AUC of nothing but whether a cell is given: a date of cancellation says that there was one. */
+const presenceAucOf = (cells: readonly { at: number }[], labels: readonly string[]): number | null => {
+  const positive = labels.find((text) => !SUSPECTS.has(text));
+  const given = new Set(cells.map(({ at }) => at));
+  const seen = { positives: 0, negatives: 0, positivesGiven: 0, negativesGiven: 0 };
+  labels.forEach((label, at) => {
+    if (SUSPECTS.has(label)) return;
+    seen[label === positive ? "positives" : "negatives"]++;
+    if (given.has(at)) seen[label === positive ? "positivesGiven" : "negativesGiven"]++;
+  });
+  if (seen.positives === 0 || seen.negatives === 0) return null;
+  return 0.5 + Math.abs(seen.positivesGiven / seen.positives - seen.negativesGiven / seen.negatives) / 2;
 };

@@ -22,6 +22,8 @@ export type ColumnProfile = {
   readonly more: boolean;
   /** How well the column alone ranks or splits the label (0.5 nothing, 1 all); null where it could not be said. */
   readonly labelAuc: number | null;
+  /** The same of nothing but whether the cell is given; null where every row has one, or it could not be said. */
+  readonly presenceAuc: number | null;
 };
 
 export type ContractDraft = { readonly yaml: string; readonly notes: readonly string[] };
@@ -108,6 +110,8 @@ const whyForbidden = (column: ColumnProfile, label: string): string | null => {
   if (column.times === filled) return "it is a time: derive hours, weekdays or ages from it instead";
   if (filled >= ROWS_TO_TELL && column.labelAuc !== null && column.labelAuc >= LEAK_AUC)
     return `it alone tells ${label} almost perfectly (AUC ${column.labelAuc.toFixed(3)}): it leaks the answer`;
+  if (column.rows >= ROWS_TO_TELL && column.presenceAuc !== null && column.presenceAuc >= LEAK_AUC)
+    return `whether it is given tells ${label} almost perfectly (AUC ${column.presenceAuc.toFixed(3)}): it leaks the answer`;
   const nearlyUnique =
     filled >= ROWS_TO_TELL && (column.more || column.distinct >= IDENTIFIER_SHARE * filled);
   const whole = column.integers === filled;

@@ -1,7 +1,5 @@
 // Integration: doctor on a real machine: a sound set-up, then each problem it speaks of made real, its explanation and its way out read. Node's
 // version, a full disk's boundary and the pure judgements are in test/core/doctor.test.ts.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import {
   chmodSync,
   cpSync,
@@ -20,26 +18,25 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { projectRoot } from "../../src/adapters/config.ts";
+import { startCommand } from "../support/command.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
 
 const home = mkdtempSync(path.join(tmpdir(), "flyball-doctor-test-"));
 let redis: TestRedis;
 
+const Look = z.object({
+  ok: z.boolean(),
+  findings: z.array(
+    z.looseObject({ check: z.string(), state: z.string(), seen: z.string(), remedy: z.string() }),
+  ),
+});
+
 const doctor = async (env: Record<string, string>, root = projectRoot()) => {
-  const cli = path.join(root, "dist", "src", "cli.js");
-  const child = spawn(process.execPath, [cli, "doctor", "--json"], {
-    env: { ...process.env, FLYBALL_HOME: home, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let out = "";
-  child.stdout.on("data", (chunk: Buffer) => void (out += chunk.toString("utf8")));
-  child.stderr.resume();
-  const [status] = (await once(child, "close")) as [number];
-  const { ok, findings } = JSON.parse(out) as {
-    ok: boolean;
-    findings: { check: string; state: string; seen: string; remedy: string }[];
-  };
+  const { status, out } = await startCommand(["doctor", "--json"], { FLYBALL_HOME: home, ...env }, root)
+    .ended;
+  const { ok, findings } = Look.parse(JSON.parse(out));
   return { status, ok, of: (check: string) => findings.find((one) => one.check === check), findings };
 };
 

@@ -1,7 +1,6 @@
 // `flyball train` as people run it: a trainer of their own gets the fitting rows and no others and its model is measured as ours are;
 // stopped, it leaves nothing; a training of ours that was killed goes on to the same bytes.
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
+import type { ChildProcess } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -16,8 +15,8 @@ import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
-import { projectRoot } from "../../src/adapters/config.ts";
 import { seeded } from "../../src/core/training/seeded.ts";
+import { startCommand } from "../support/command.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "flyball-train-"));
 const home = path.join(folder, "home");
@@ -31,17 +30,9 @@ afterAll(() => {
 const PATIENCE_MS = 300_000;
 
 const start = (...words: readonly string[]) => {
-  const cli = path.join(projectRoot(), "dist", "src", "cli.js");
-  const child = spawn(process.execPath, [cli, ...words], {
-    env: { ...process.env, FLYBALL_HOME: home },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  started.push(child);
-  const said = { out: "", err: "" };
-  child.stdout.on("data", (chunk: Buffer) => void (said.out += chunk.toString("utf8")));
-  child.stderr.on("data", (chunk: Buffer) => void (said.err += chunk.toString("utf8")));
-  const ended = once(child, "close").then(() => ({ status: child.exitCode, ...said }));
-  return { child, ended };
+  const command = startCommand(words, { FLYBALL_HOME: home });
+  started.push(command.child);
+  return command;
 };
 const flyball = async <T>(word: z.ZodType<T>, ...words: readonly string[]): Promise<T> => {
   const { status, out, err } = await start(...words, "--json").ended;

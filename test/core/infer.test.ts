@@ -57,6 +57,22 @@ test("TC-76 identifiers, leaks and constants are proposed as forbidden, with the
   expect(notes).toMatch(/zone: forbidden, it has one value only/);
 });
 
+test("a column that is given only where the answer was yes leaks it, however its values vary", async () => {
+  const rows = (noise: number): string =>
+    Array.from({ length: 400 }, (_, i) => {
+      const y = i % 4 === 0 ? 1 : 0;
+      return `${(i * 37) % 101},${y === 1 || i % 100 < noise ? (i * 13) % 89 : "NA"},${y}`;
+    }).join("\n");
+  const sound = await draftOf("gaps.csv", `a,ended,y\n${rows(50)}\n`);
+  expect(sound.contract.forbidden).toEqual([]);
+  expect(sound.contract.features["ended"]).toMatchObject({ missing: "allow" });
+  const leaking = await draftOf("leak.csv", `a,ended,y\n${rows(2)}\n`);
+  expect(leaking.contract.forbidden).toEqual(["ended"]);
+  expect(leaking.notes).toContain(
+    "ended: forbidden, whether it is given tells y almost perfectly (AUC 0.993): it leaks the answer",
+  );
+});
+
 test("a mistyped label is met with the column it was probably meant to be; nothing is drafted from no rows", async () => {
   await expect(draftOf("t.csv", TABLE, "refnd")).rejects.toThrow(
     "no column is called refnd; did you mean refund?",

@@ -1,14 +1,11 @@
 // End to end, on the demo that demo.e2e.test.ts starts: the dashboard in a real Chromium on what a real replay left behind: every page, by light, dark and phone, by keyboard, and the
 // operator's commands from the click to the ledger.
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Browser } from "playwright-core";
 import { DriftMap } from "../../contracts/read.ts";
-import { projectRoot } from "../../src/adapters/config.ts";
 import { columnOf } from "../../src/core/heat-columns.ts";
 import { findChromium, openBrowser, openPage, type Watched } from "../support/browser.ts";
+import { startCommand } from "../support/command.ts";
 import type { DemoStack } from "../support/demo.ts";
 
 const WEEK_MS = 7 * 86_400_000;
@@ -264,17 +261,8 @@ export const opensDashboard = (demo: () => DemoStack): void => {
   });
 };
 
-const flyball = async (home: string, ...words: readonly string[]) => {
-  const cli = path.join(projectRoot(), "dist", "src", "cli.js");
-  const env = { ...process.env, ...DEMO_ENV, FLYBALL_HOME: home };
-  const child = spawn(process.execPath, [cli, ...words], { env, stdio: ["ignore", "pipe", "pipe"] });
-  let out = "";
-  let err = "";
-  child.stdout.on("data", (chunk: Buffer) => void (out += chunk.toString("utf8")));
-  child.stderr.on("data", (chunk: Buffer) => void (err += chunk.toString("utf8")));
-  const [status] = (await once(child, "close")) as [number];
-  return { status, out, err };
-};
+const flyball = (home: string, ...words: readonly string[]) =>
+  startCommand(words, { ...DEMO_ENV, FLYBALL_HOME: home }).ended;
 
 /** The settings of the demo's own processes that another process must share. */
 const DEMO_ENV = {
