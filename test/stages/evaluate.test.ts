@@ -136,10 +136,27 @@ describe("evaluate", () => {
     expect(verdict.because).toContain("not_clone");
   });
 
-  it("refuses a memoriser on rows it has not seen: its confidence is wrong there", async () => {
-    const { verdict } = await verdictOf((income) => (income > 1 ? 0.999 : 0.001));
+  it("refuses a memoriser (TC-05): it knows every row it has seen and is wrong, and sure, on others", async () => {
+    const order = Array.from(seen.label.keys()).sort(
+      (a, b) => (seen.columns.income[a] ?? 0) - (seen.columns.income[b] ?? 0),
+    );
+    const known = Float32Array.from(order, (row) => seen.columns.income[row] ?? NaN);
+    /** The label of the row it has seen that is nearest from above. */
+    const recalled: Law = (income) => {
+      let [low, high] = [0, known.length - 1];
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if ((known[middle] ?? 0) < income) low = middle + 1;
+        else high = middle;
+      }
+      return seen.label[order[low] ?? 0] === 1 ? 0.999 : 0.001;
+    };
+    const scored = ({ columns }: typeof seen) =>
+      Float64Array.from(columns.income, (income) => recalled(Math.fround(income), 0, 0));
+    expect(metricsOf(seen.label, scored(seen), 0.5).f1).toBeGreaterThan(0.999);
+    const { verdict } = await verdictOf(recalled);
     expect(verdict.result).toBe("fail");
-    expect(verdict.because).toEqual(expect.arrayContaining(["f1", "brier", "calibration"]));
+    expect(verdict.because).toEqual(["roc_auc", "pr_auc", "brier", "calibration"]);
     expect(verdict.because).not.toContain("not_clone");
   });
 
@@ -147,7 +164,8 @@ describe("evaluate", () => {
     const { verdict } = await verdictOf((income, region) =>
       sigmoid(region === 2 ? -1.5 - income / 4 : 2 * income),
     );
-    expect(verdict.because).toContain("segments");
+    expect(verdict.because).toEqual(["segments"]);
+    expect(verdict.gates.find(({ gate }) => gate === "f1")).toMatchObject({ result: "pass" });
     expect(verdict.gates.find(({ gate }) => gate === "segments")?.detail).toContain("region=2");
     const fairer = await verdictOf((income) => sigmoid(2 * income));
     expect(fairer.verdict.because).not.toContain("segments");

@@ -137,6 +137,12 @@ test("an entity whose column has no name is kept and read back", async () => {
 test("a frozen dataset reads back by name, prefix and name@digest, sorted stably by event time", async () => {
   const home = newHome();
   const { manifest } = kept(await run(home, file(write("shop.csv", CSV)), { as: "shop" }));
+  // What lies on disk is in the file's own order: only readers sort.
+  const stored = await fetch(engine.url, {
+    method: "POST",
+    body: `SELECT id FROM file('${join(home, "datasets", manifest.digest, "data.parquet")}', 'Parquet') FORMAT TSV`,
+  });
+  expect(await stored.text()).toBe("a\nb\nc\n");
   for (const reference of [
     "shop",
     manifest.digest.slice(0, 12),

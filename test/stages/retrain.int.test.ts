@@ -176,7 +176,10 @@ it(
     expect(await state()).toMatchObject({ training: null, promoted: "1.0.0", trainingFailures: 0 });
     const version = (await told()).at(-1)?.version ?? "";
     expect((await state())?.versions[version]).toMatchObject({ state: "TRAINING", parent: "1.0.0" });
-    const { metadata, metrics } = await house.stores.bundles.bundle(MODEL, version);
+    const parent = await house.stores.bundles.bundle(MODEL, "1.0.0");
+    const { metadata, metrics, reference } = await house.stores.bundles.bundle(MODEL, version);
+    // The encoding is the parent's; the reference is the version's own, counted on it.
+    expect(metadata.encoding_digest).toBe(parent.metadata.encoding_digest);
     expect(metadata).toMatchObject({
       family: "external",
       provenance: { source: "production", parent: "1.0.0", training_id: again.training_id },
@@ -185,6 +188,10 @@ it(
     // Labels that came after the training's last instant are not known to it.
     expect(fit + calibrate + test).toBe(facts.filter(({ atMs }) => atMs + HOUR <= START).length);
     expect(metrics.test.n).toBe(test);
+    expect(reference).toMatchObject({
+      encoding_digest: metadata.encoding_digest,
+      n: fit + calibrate + test,
+    });
   },
 );
 

@@ -75,6 +75,14 @@ describe("inspectOnnx", () => {
     expect(inspectOnnx(bytes)).toMatchObject({ refused });
   });
 
+  it("takes a file of the most bytes allowed and refuses one byte more before it reads it", () => {
+    const one = model([node("Relu", "x", "y")]);
+    expect(inspectOnnx(one, { ...ONNX_LIMITS, bytesMax: one.length })).toMatchObject({ nodes: 1 });
+    expect(inspectOnnx(one, { ...ONNX_LIMITS, bytesMax: one.length - 1 })).toMatchObject({
+      refused: "too_large",
+    });
+  });
+
   it("takes the last node within the limit and refuses the first beyond it", () => {
     const two = model([node("Relu", "x", "z"), node("Relu", "z", "y")]);
     expect(inspectOnnx(two, { ...ONNX_LIMITS, nodesMax: 2 })).toMatchObject({ nodes: 2 });
