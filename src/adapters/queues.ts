@@ -87,13 +87,15 @@ export const createQueues = (redisUrl: string): Queues => {
     },
     givenUp: async () => {
       const found = await Promise.all(
-        [...queues].map(async ([stage, queue]) =>
-          (await queue.getFailed()).map(({ id, failedReason }) => ({
+        [...queues].map(async ([stage, queue]) => {
+          await queue.waitUntilReady();
+          const failed = await queue.getFailed();
+          return failed.map(({ id, failedReason }) => ({
             id: `${stage} ${id ?? ""}`,
             stage,
             reason: failedReason,
-          })),
-        ),
+          }));
+        }),
       );
       return found.flat();
     },

@@ -19,7 +19,7 @@ export const LEAVE = 0;
 
 /** Looks this often before sleeping: a job is mostly over in less time than waking a thread takes. */
 const GLANCES = 20_000;
-/** Sleeps of a second: the longest share takes two or three. Counted in sleeps, so that a suspended machine's night is one. */
+/** Far longer than any share takes; counted in sleeps, so that a suspended machine's night is one of them. */
 const SLEEP_MS = 1_000;
 const SLEEPS_MAX = 60;
 

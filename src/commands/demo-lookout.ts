@@ -28,7 +28,9 @@ export const createLookout = (by: {
     look: async (): Promise<void> => {
       if (by.monotonicMs() < nextMs) return;
       nextMs = by.monotonicMs() + EVERY_MS;
-      const all = await by.givenUp();
+      // Queues that cannot be asked just now are asked again: their absence says nothing of the looks.
+      const all = await by.givenUp().catch(() => null);
+      if (all === null) return;
       for (const { id, stage, reason } of all.filter((one) => !known.has(one.id))) {
         known.add(id);
         const count = (counts.get(stage) ?? 0) + 1;

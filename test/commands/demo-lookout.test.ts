@@ -5,11 +5,11 @@ import type { GivenUpLook } from "../../src/adapters/queues.ts";
 import { createLookout } from "../../src/commands/demo-lookout.ts";
 
 const world = () => {
-  const at = { ms: 0, givenUp: [] as GivenUpLook[], asked: 0, said: [] as string[] };
+  const at = { ms: 0, givenUp: [] as GivenUpLook[], away: false, asked: 0, said: [] as string[] };
   const lookout = createLookout({
     givenUp: () => {
       at.asked++;
-      return Promise.resolve([...at.givenUp]);
+      return at.away ? Promise.reject(new Error("no queues")) : Promise.resolve([...at.givenUp]);
     },
     say: (text) => void at.said.push(text),
     log: "logs/workers.log",
@@ -61,4 +61,15 @@ it("two stages that give up once each are told and waited for; a settled day for
   at.givenUp = [failed("2"), ...at.givenUp];
   await later(3_000);
   expect(at.said).toHaveLength(3);
+});
+
+it("goes on waiting while the queues cannot be asked, and counts nothing twice afterwards", async () => {
+  const { at, later } = world();
+  at.givenUp = [failed("1")];
+  await later(3_000);
+  at.away = true;
+  await later(1_000);
+  at.away = false;
+  await later(1_000);
+  expect(at.said).toHaveLength(1);
 });
