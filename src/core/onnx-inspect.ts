@@ -1,7 +1,7 @@
 // Core: reads any ONNX file without running it and says whether the registry may let a runtime near it (reference: ONNX's own
 // ExternalDataSecurity). Refuses by value; believes no length, reads no other file, never loads a model.
 import type { Found } from "./onnx-proto.ts";
-import { MalformedProto, fieldsOf, integersOf } from "./onnx-proto.ts";
+import { MalformedProto, bytesOf, fieldsByNumber, integersOf, numberOf, textOf } from "./onnx-proto.ts";
 
 export type OnnxLimits = {
   readonly bytesMax: number;
@@ -97,7 +97,7 @@ type Reading = {
 };
 
 const inspectModel = (bytes: Uint8Array, limits: OnnxLimits): OnnxSummary => {
-  const model = sorted(bytes);
+  const model = fieldsByNumber(bytes);
   const reading: Reading = { limits, operators: new Set(), nodes: 0, elements: 0 };
   if (model.has(20)) refuse("training_graph", "the file carries training information");
   const graphs = model.get(7) ?? [];
@@ -144,7 +144,7 @@ const readGraph = (
 ): ReadGraph => {
   if (depth > reading.limits.depthMax)
     refuse("too_deep", `graphs nested deeper than ${reading.limits.depthMax}`);
-  const graph = sorted(bytes);
+  const graph = fieldsByNumber(bytes);
   const known = new Set(outer);
   const constants = new Set<string>();
   for (const found of graph.get(5) ?? []) constants.add(readTensor(bytesOf(found), reading));
@@ -164,7 +164,7 @@ const readNodes = (nodes: readonly Found[], reading: Reading, known: Set<string>
   for (const found of nodes) {
     if (++reading.nodes > reading.limits.nodesMax)
       refuse("too_many_nodes", `more than ${reading.limits.nodesMax} nodes`);
-    const node = sorted(bytesOf(found));
+    const node = fieldsByNumber(bytesOf(found));
     const operator = `${textOf(node.get(7)?.[0]) || "ai.onnx"}:${textOf(node.get(4)?.[0])}`;
     reading.operators.add(operator);
     for (const input of (node.get(1) ?? []).map(textOf))
@@ -181,7 +181,7 @@ const readAttribute = (
   known: ReadonlySet<string>,
   depth: number,
 ): void => {
-  const attribute = sorted(bytes);
+  const attribute = fieldsByNumber(bytes);
   for (const at of [5, 10]) for (const found of attribute.get(at) ?? []) readTensor(bytesOf(found), reading);
   for (const at of [22, 23]) for (const found of attribute.get(at) ?? []) readSparse(bytesOf(found), reading);
   for (const at of [6, 11])
@@ -190,7 +190,7 @@ const readAttribute = (
 
 /** Answers the tensor's name. */
 const readTensor = (bytes: Uint8Array, reading: Reading): string => {
-  const tensor = sorted(bytes);
+  const tensor = fieldsByNumber(bytes);
   const name = textOf(tensor.get(8)?.[0]);
   if (tensor.has(13) || numberOf(tensor.get(14)?.[0]) !== 0)
     refuse("external_data", `tensor ${name} lies outside the file`);
@@ -199,7 +199,7 @@ const readTensor = (bytes: Uint8Array, reading: Reading): string => {
 };
 
 const readSparse = (bytes: Uint8Array, reading: Reading): string => {
-  const sparse = sorted(bytes);
+  const sparse = fieldsByNumber(bytes);
   measure("sparse", sparse.get(3) ?? [], reading);
   const [name = ""] = [1, 2].flatMap((at) =>
     (sparse.get(at) ?? []).map((found) => readTensor(bytesOf(found), reading)),
@@ -221,7 +221,7 @@ type ReadFunction = { readonly key: string; readonly calls: readonly string[] };
 
 /** A function's body is judged like a graph's; which operators it calls decides how deep calls may go. */
 const readFunction = (bytes: Uint8Array, reading: Reading): ReadFunction => {
-  const body = sorted(bytes);
+  const body = fieldsByNumber(bytes);
   const inner: Reading = { ...reading, operators: new Set() };
   readNodes(body.get(7) ?? [], inner, new Set((body.get(4) ?? []).map(textOf)), 0);
   [reading.nodes, reading.elements] = [inner.nodes, inner.elements];
@@ -261,16 +261,16 @@ const KINDS = new Map<number, OnnxValue["type"]>([
 ]);
 
 const readValue = (bytes: Uint8Array): OnnxValue => {
-  const value = sorted(bytes);
+  const value = fieldsByNumber(bytes);
   const name = textOf(value.get(1)?.[0]);
-  for (const [number, found] of sorted(bytesOf(value.get(2)?.[0]))) {
+  for (const [number, found] of fieldsByNumber(bytesOf(value.get(2)?.[0]))) {
     const type = KINDS.get(number);
     if (type === undefined) continue;
-    const inner = sorted(bytesOf(found[0]));
+    const inner = fieldsByNumber(bytesOf(found[0]));
     if (type === "tensor")
       return { name, type, element: numberOf(inner.get(1)?.[0]), shape: readShape(inner.get(2)?.[0]) };
     // A sequence of maps is what ZipMap makes of probabilities; a sequence of tensors is told apart by its element.
-    const holdsMaps = type === "sequence" && sorted(bytesOf(inner.get(1)?.[0])).has(5);
+    const holdsMaps = type === "sequence" && fieldsByNumber(bytesOf(inner.get(1)?.[0])).has(5);
     return { name, type, element: type === "sequence" && !holdsMaps ? 1 : 0, shape: null };
   }
   return { name, type: "unknown", element: 0, shape: null };
@@ -278,31 +278,14 @@ const readValue = (bytes: Uint8Array): OnnxValue => {
 
 const readShape = (found: Found | undefined): OnnxValue["shape"] => {
   if (found === undefined) return null;
-  return (sorted(bytesOf(found)).get(1) ?? []).map((dim) => {
-    const fields = sorted(bytesOf(dim));
+  return (fieldsByNumber(bytesOf(found)).get(1) ?? []).map((dim) => {
+    const fields = fieldsByNumber(bytesOf(dim));
     const fixed = fields.get(1)?.[0];
     return fixed === undefined ? textOf(fields.get(2)?.[0]) || null : numberOf(fixed);
   });
 };
 
 const readOpset = (bytes: Uint8Array): [string, number] => {
-  const opset = sorted(bytes);
+  const opset = fieldsByNumber(bytes);
   return [textOf(opset.get(1)?.[0]) || "ai.onnx", numberOf(opset.get(2)?.[0])];
 };
-
-/** The fields of a message by number. */
-const sorted = (bytes: Uint8Array): Map<number, Found[]> => {
-  const fields = new Map<number, Found[]>();
-  for (const found of fieldsOf(bytes)) {
-    const list = fields.get(found.number);
-    if (list === undefined) fields.set(found.number, [found]);
-    else list.push(found);
-  }
-  return fields;
-};
-
-const bytesOf = (found: Found | undefined): Uint8Array =>
-  found?.wire === "bytes" ? found.bytes : new Uint8Array(0);
-const textOf = (found: Found | undefined): string => new TextDecoder().decode(bytesOf(found));
-const numberOf = (found: Found | undefined): number =>
-  found?.wire === "varint" ? Number(BigInt.asIntN(64, found.value)) : 0;

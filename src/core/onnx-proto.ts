@@ -58,6 +58,26 @@ export function* fieldsOf(bytes: Uint8Array): Generator<Found> {
   }
 }
 
+/** The fields of a message by number. */
+export const fieldsByNumber = (bytes: Uint8Array): Map<number, Found[]> => {
+  const fields = new Map<number, Found[]>();
+  for (const found of fieldsOf(bytes)) {
+    const list = fields.get(found.number);
+    if (list === undefined) fields.set(found.number, [found]);
+    else list.push(found);
+  }
+  return fields;
+};
+
+/** A field's bytes; none where the field is absent or a number. */
+export const bytesOf = (found: Found | undefined): Uint8Array =>
+  found?.wire === "bytes" ? found.bytes : new Uint8Array(0);
+/** A field's text, empty where it is absent. */
+export const textOf = (found: Found | undefined): string => new TextDecoder().decode(bytesOf(found));
+/** A field's signed whole number, 0 where it is absent. */
+export const numberOf = (found: Found | undefined): number =>
+  found?.wire === "varint" ? Number(BigInt.asIntN(64, found.value)) : 0;
+
 /** Reads a list of integers that may be packed or not. */
 export const integersOf = (found: Found): bigint[] => {
   if (found.wire === "varint") return [BigInt.asIntN(64, found.value)];
