@@ -96,13 +96,9 @@ const side = (name: string, key: string, at: ComparedSide): string => {
 const counts = ({ summary, verdict }: CompareReport): string => {
   const share = summary.drift_share === null ? "–" : percent(summary.drift_share);
   const dataset =
-    summary.dataset_drift_detected === null
-      ? "not known"
-      : summary.dataset_drift_detected
-        ? "drifted"
-        : "steady";
+    summary.dataset_drift_detected === null ? "not known" : summary.dataset_drift_detected ? "yes" : "no";
   return `<div class="side"><h2>Dataset</h2><p class="big">${share} <small>of features drifted</small></p>
-<dl><dt>As a whole</dt><dd>${dataset} (threshold ${percent(summary.drift_share_threshold)})</dd>
+<dl><dt>Dataset drift</dt><dd>${dataset} (threshold ${percent(summary.drift_share_threshold)} of features)</dd>
 <dt>Verdict of one look</dt><dd>${escaped((verdict ?? "no evidence").toLowerCase().replaceAll("_", " "))}</dd>
 <dt>Judged</dt><dd>${summary.num_features_evaluated} of ${summary.num_features_total} features</dd></dl></div>`;
 };

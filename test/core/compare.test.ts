@@ -164,6 +164,16 @@ describe("the page", () => {
     expect(reportHtml(report)).toBe(html);
   });
 
+  it("calls no dataset steady beside a feature that drifted", async () => {
+    const [before, after] = [draw(1, 0), draw(2, 0)];
+    const report = await compared(source("a", before), source("b", { ...after, price: draw(2, 2.5).price }));
+    expect(report.verdict).toBe("RETRAIN_RECOMMENDED");
+    const said = reportHtml(report).match(/<dl><dt>Dataset drift[\s\S]*?<\/dl>/)?.[0] ?? "";
+    expect(said).toContain("no (threshold 50 % of features)");
+    expect(said).toContain("retrain recommended");
+    expect(said).not.toContain("steady");
+  });
+
   it("puts every row in exactly one bar", () => {
     const [a, b] = [columnsOf(draw(1, 0)), columnsOf(draw(2, 40))];
     for (const [feature, spec] of Object.entries(contract.features)) {
