@@ -1,6 +1,7 @@
 // The measure stage on the real engine: once, twice and half-way. Drift, performance, pairs and trust of a window are written once, only
 // when its labels have matured, and by the label that came first.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createReadStore } from "../../src/adapters/read-store.ts";
 import { measure, type MeasurePorts } from "../../workers/measure.ts";
 import { roll } from "../../workers/roll.ts";
 import {
@@ -69,21 +70,38 @@ describe("labels", () => {
     expect(whole?.cells.reduce((sum, n) => sum + n, 0)).toBe(480);
   });
 
-  it("the first one counts: a changed one is a conflict, one after maturity comes too late", async () => {
+  it("the first one counts: a changed one is a conflict, one after maturity comes too late, one twice is one, one of nobody is none", async () => {
     const facts = await rolledDay();
-    const [changed, late, ...rest] = facts;
-    if (changed === undefined || late === undefined) throw new Error("no traffic");
+    const [changed, late, twice, ...others] = facts;
+    if (changed === undefined || late === undefined || twice === undefined) throw new Error("no traffic");
+    const rest = [twice, ...others];
+    const stranger = {
+      request: "00000000-0000-5000-8000-000000000000",
+      label: 1,
+      atMs: START + HOUR,
+    } as const;
     await house.label(sold(rest));
     await house.label(sold([changed]));
     await house.label([
       { request: changed.request, label: changed.label === 1 ? 0 : 1, atMs: changed.atMs + 2 * HOUR },
     ]);
     await house.label([{ request: late.request, label: late.label, atMs: START + 2 * DAY + 1 }]);
+    await house.label([...sold([twice], 3 * HOUR), stranger]);
     await measureThrough(START + 2 * DAY);
     const counted = facts.filter((fact) => fact !== late);
     const positives = counted.filter(({ label }) => label === 1).length;
     expect((await realised())[0]).toMatchObject({ requests: 480, labelled: 479, positives });
-    expect(await house.count("labels")).toBe(481);
+    expect(await house.count("labels")).toBe(483);
+    const days = await createReadStore(house.stores.clickhouse).labels({
+      model: MODEL,
+      span: { startMs: START, endMs: START + 3 * DAY },
+    });
+    const sum = (key: "received" | "requests" | "conflicting" | "unknown"): number =>
+      days.reduce((total, day) => total + day[key], 0);
+    expect(sum("received")).toBe(483);
+    expect(sum("requests")).toBe(481);
+    expect(sum("conflicting")).toBe(1); // one label sent twice is no contradiction
+    expect(sum("unknown")).toBe(1); // and one of nobody's request counts for nobody
   });
 });
 
