@@ -161,6 +161,32 @@ describe("a window in which another version took over", () => {
       ["02", "1.1.0", true],
     ]);
   });
+
+  it("is told beside it how far the importance of the features moved from version to version", async () => {
+    const facts = house.traffic({ fromMs: START, hours: 24, perHour: 10 });
+    await house.record(facts.map((fact, at) => (at % 2 === 0 ? fact : { ...fact, version: "1.1.0" })));
+    await roll(house.ports, house.windows, START + 2 * DAY);
+    await measureThrough(START + 2 * DAY);
+    const [before, after] = await Promise.all(
+      ["1.0.0", "1.1.0"].map((version) => house.stores.bundles.bundle(MODEL, version)),
+    );
+    const share = (bundle: typeof before, name: string): number => bundle?.metrics.importance[name] ?? NaN;
+    const moved =
+      ["price", "shop"].reduce((sum, name) => sum + Math.abs(share(after, name) - share(before, name)), 0) /
+      2;
+    expect(moved).toBeGreaterThan(0);
+    const results = await house.stores.measures.drift({
+      ...{ model: MODEL, size: "24h", span: { startMs: START, endMs: START + DAY } },
+    });
+    const told = results.map(({ version, rows }) => [
+      version,
+      rows.find(({ statistic }) => statistic === "importance_shift")?.value,
+    ]);
+    expect(told).toEqual([
+      ["1.0.0", undefined],
+      ["1.1.0", moved],
+    ]);
+  });
 });
 
 describe("twice", () => {
