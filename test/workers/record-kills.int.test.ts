@@ -1,5 +1,6 @@
-// Tests: a recorder killed in each commit gap, and its Redis in the middle of the work, on a real Redis and the real engine: every acknowledged row is a fact exactly once. Each
-// mechanism has its control: with it switched off the same kill must show, or the test would prove nothing.
+// Tests: a recorder killed in each commit gap, and its Redis in the middle of the work, on a real Redis and the real engine: every
+// acknowledged row is a fact exactly once. Each mechanism has its control: with it switched off the same kill must show, or the test
+// would prove nothing.
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { streamKey } from "../../contracts/event.ts";
