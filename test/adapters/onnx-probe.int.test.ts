@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { FeatureContract } from "../../contracts/feature-contract.ts";
 import { openExternal } from "../../src/adapters/external-model.ts";
+import { createSession } from "../../src/adapters/onnx.ts";
 import { probeOnnx } from "../../src/adapters/onnx-probe.ts";
 import { freezeEncoding } from "../../src/core/encode.ts";
 import { inspectOnnx } from "../../src/core/onnx-inspect.ts";
@@ -145,8 +146,21 @@ describe("openExternal", () => {
     expect(await open(zipped("N"), "q:1")).toMatchObject({ refused: "no_such_output" });
   });
 
-  it("keeps a fixed batch and fills it", async () => {
-    expect(await open(zipped(8))).toMatchObject({ feed: { batch: 8 } });
+  it("keeps a fixed batch and fills it: any number of rows is answered as by a graph that takes any", async () => {
+    const [fixed, free] = await Promise.all([open(zipped(8)), open(zipped("N"))]);
+    if ("refused" in fixed || "refused" in free) throw new Error("refused");
+    expect([fixed.feed.batch, free.feed.batch]).toEqual([8, null]);
+    const [filled, plain] = await Promise.all(
+      [fixed, free].map((opened) => createSession(opened.bytes, { ...opened, features })),
+    );
+    for (const n of [1, 7, 8, 9, 20]) {
+      const vector = Float32Array.from({ length: 2 * n }, (_, at) =>
+        at % 2 === 0 ? at / 10 : (at >> 1) % 2,
+      );
+      const answers = Array.from((await filled?.run(vector, n)) ?? []);
+      expect(answers).toHaveLength(n);
+      expect(answers).toEqual(Array.from((await plain?.run(vector, n)) ?? [], Number));
+    }
   });
 
   it("refuses what gives no probability, what it cannot feed and three classes it only shows when run", async () => {
