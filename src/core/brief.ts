@@ -7,7 +7,13 @@ const SHOWN = 2;
 
 /** The sentence with a long list (`a; b; c; d`) cut after its first items, "and 2 more"; shorter ones and other sentences as they are. */
 export const briefly = (sentence: string): string => {
-  const items = sentence.split("; ");
+  const parts = sentence.split("; ");
+  // A list begins where it is announced: "stays on trial; missing: a; b".
+  const opens = Math.max(
+    0,
+    parts.findIndex((part) => /: |\(/.test(part)),
+  );
+  const items = [parts.slice(0, opens + 1).join("; "), ...parts.slice(opens + 1)];
   const left = items.slice(SHOWN);
   const end = /\)?\.?$/.exec(sentence)?.[0] ?? "";
   // A bracket that closes within the list ends one list and begins another: nobody knows which items belong together.

@@ -8,6 +8,8 @@ it.each([
     "Candidate 1.1.0 stays on trial; missing: pairs 3 against 9.",
     "Candidate 1.1.0 stays on trial; missing: pairs 3 against 9.",
   ],
+  ["It stays on trial; missing: a 1; b 2; c 3.", "It stays on trial; missing: a 1; b 2; c 3."],
+  ["It stays on trial; missing: a 1; b 2; c 3; d 4.", "It stays on trial; missing: a 1; b 2 and 2 more."],
   ["Missing: a 1; b 2; c 3.", "Missing: a 1; b 2; c 3."],
   ["Missing: a 1; b 2; c 3; d 4.", "Missing: a 1; b 2 and 2 more."],
   ["Rejected: it failed (a; b; c; d; e).", "Rejected: it failed (a; b and 3 more)."],

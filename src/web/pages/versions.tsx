@@ -1,7 +1,8 @@
 // Web page: versions: which bundle, from what data, how good on its test rows, with which digests; and any two side by side.
 import { useState } from "preact/hooks";
 import type { VersionDetail, VersionItem } from "../../../contracts/read.ts";
-import { num, short, when, words } from "../parts/format.ts";
+import { briefly } from "../../core/brief.ts";
+import { num, plain, short, when, words } from "../parts/format.ts";
 import { Card, Chip, Choice, Fact, Folded, Table } from "../parts/small.tsx";
 import { Show, useRead } from "../resource.tsx";
 
@@ -73,7 +74,11 @@ const List = (props: {
         <td>{num(metricOf(item.metrics, "roc_auc"))}</td>
         <td>{num(metricOf(item.metrics, "brier"))}</td>
         <td class="text">
-          {item.fault === null ? item.last_reason : <span class="bad">Cannot be read: {item.fault}</span>}
+          {item.fault === null ? (
+            plain(briefly(item.last_reason))
+          ) : (
+            <span class="bad">Cannot be read: {item.fault}</span>
+          )}
         </td>
       </tr>
     ))}
