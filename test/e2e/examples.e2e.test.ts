@@ -1,5 +1,6 @@
 // End to end: a stranger follows the README with data of their own, in a fresh folder: every sh block of "Bring your own model and data" is
 // carried out as it stands, then recorded data lives through a replayed clock; the keys of docs/security.md are made and ended.
+import { once } from "node:events";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,7 +9,7 @@ import { projectRoot } from "../../src/adapters/config.ts";
 import { blocksOf } from "../support/documents.ts";
 import { churn, createReader } from "../support/reader.ts";
 
-const { folder, home, sh, up, down, leave } = createReader();
+const { folder, home, sh, start, up, down, leave } = createReader();
 
 beforeAll(() => writeFileSync(path.join(folder, "churn.csv"), churn()));
 afterAll(leave);
@@ -132,6 +133,20 @@ describe("the README's own model and data", () => {
     expect(existsSync(path.join(home, "run.json"))).toBe(false);
     writeFileSync(file, bytes);
   });
+});
+
+it("an interrupt while `up` is starting is heard, told, and leaves nothing running", async () => {
+  const second = path.join(folder, "second");
+  const child = start(["up"], { FLYBALL_HOME: second });
+  let said = "";
+  child.stderr?.on("data", (chunk: Buffer) => void (said += chunk.toString("utf8")));
+  // The folder of its Redis is the first thing it makes.
+  await expect.poll(() => existsSync(path.join(second, "redis")), { timeout: 60_000 }).toBe(true);
+  const ended = once(child, "exit");
+  child.kill("SIGINT");
+  expect(await ended).toEqual([130, null]);
+  expect(said).toMatch(/stopping before it was up.*\nstopped\n$/s);
+  expect(existsSync(path.join(second, "run.json"))).toBe(false);
 });
 
 describe("replay", () => {
