@@ -13,7 +13,7 @@ h1{font-size:2.3rem;line-height:1.15;letter-spacing:-.02em;margin:.2rem 0 .6rem}
 h2{font-size:1.05rem;margin:2.4rem 0 .8rem}
 h3{font-size:1.1rem;margin:0;overflow-wrap:anywhere}
 a{color:inherit;text-decoration-color:var(--line);text-underline-offset:.2em}
-code{font-size:.8em;color:var(--soft)}
+code{font-size:.8em;color:var(--soft);overflow-wrap:anywhere}
 .eyebrow{margin:0;color:var(--soft);font-size:.9rem}
 .lede{font-size:1.15rem;max-width:46rem;margin:0 0 2rem;color:var(--soft)}
 .sides{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:1rem}

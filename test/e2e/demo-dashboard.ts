@@ -134,6 +134,10 @@ export const opensDashboard = (demo: () => DemoStack): void => {
       await page.getByRole("link", { name: "2001-02-03", exact: true }).click();
       await page.getByRole("heading", { name: "Decisions" }).waitFor();
       await page.getByText("Verdict of each feature in each window").first().waitFor({ state: "attached" });
+      await page.setViewportSize({ width: 360, height: 740 });
+      expect(
+        await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"),
+      ).toBe(0);
       expect(complaints).toEqual([]);
       expect(strangers).toEqual([]);
       await close();
