@@ -63,9 +63,9 @@ export function scorePsi10(reference: Counts, current: Counts): Divergence {
   return psiOfCells(cellsOf(equalCells(reference, 0, reference.length, false), current));
 }
 
-const cellsOf = ({ cellOf, reference }: EqualCells, current: Counts): Cells => ({
-  reference,
-  current: rowsByCell(cellOf, current),
+const cellsOf = (known: EqualCells, current: Counts): Cells => ({
+  reference: known.reference,
+  current: rowsByCell(known, current),
   length: CELLS,
 });
 
@@ -188,8 +188,9 @@ function ksOfCells(upTo: Float64Array, current: Counts, nCurrent = sumOf(current
   let widest = 0;
   for (let i = 0; i < length; i++) {
     c += current[i] ?? NaN;
-    const apart = Math.abs((upTo[i] ?? NaN) * nCurrent - c * nReference);
+    const apart = (upTo[i] ?? NaN) * nCurrent - c * nReference;
     if (apart > widest) widest = apart;
+    else if (-apart > widest) widest = -apart;
   }
   const d = widest / (nReference * nCurrent);
   const p = kolmogorovSf(d * Math.sqrt((nReference * nCurrent) / (nReference + nCurrent)));

@@ -31,8 +31,15 @@ export function referenceFacts(encoding: FeatureEncoding, counts: Counts): Refer
   };
 }
 
-/** Which cell each code falls into, and the reference's rows of each cell. */
-export type EqualCells = { readonly cellOf: Uint8Array; readonly reference: readonly number[] };
+/**
+ * Neighbouring codes that fall into one cell, and the reference's rows of each cell: codes `from[i]` up to `from[i + 1]` belong to cell
+ * `cell[i]`. So few sums need no look at every code's cell.
+ */
+export type EqualCells = {
+  readonly from: readonly number[];
+  readonly cell: readonly number[];
+  readonly reference: readonly number[];
+};
 
 /** Ten groups of inner bins, then low overflow, high overflow and missing. */
 export const CELLS = 13;
@@ -56,15 +63,20 @@ export function equalCells(reference: Counts, first: number, bins: number, withE
     cellOf.fill(11, first + bins, first + bins + 8);
     cellOf[MISSING] = 12;
   }
-  return { cellOf, reference: rowsByCell(cellOf, reference) };
+  const from = [...cellOf.keys()].filter((code) => code === 0 || cellOf[code] !== cellOf[code - 1]);
+  const runs = { from: [...from, cellOf.length], cell: from.map((code) => cellOf[code] ?? CELLS) };
+  return { ...runs, reference: rowsByCell(runs, reference) };
 }
 
 /** Rows of each cell. */
-export function rowsByCell(cellOf: Uint8Array, counts: Counts): number[] {
-  const rows = new Array<number>(CELLS + 1).fill(0);
-  for (let code = 0; code < cellOf.length; code++) {
-    const cell = cellOf[code] ?? CELLS;
-    rows[cell] = (rows[cell] ?? 0) + (counts[code] ?? 0);
+export function rowsByCell({ from, cell }: Pick<EqualCells, "from" | "cell">, counts: Counts): number[] {
+  const rows = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+  for (let run = 0; run < cell.length; run++) {
+    const end = from[run + 1] ?? 0;
+    let sum = 0;
+    for (let code = from[run] ?? end; code < end; code++) sum += counts[code] ?? 0;
+    const own = cell[run] ?? CELLS;
+    rows[own] = (rows[own] ?? 0) + sum;
   }
   return rows;
 }
