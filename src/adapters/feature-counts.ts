@@ -12,10 +12,11 @@ export const featureCounts = (bytes: Buffer): Bucketed<FeatureCounts>[] => {
   const cells = createCells(bytes);
   const rows: Bucketed<FeatureCounts>[] = [];
   let block = new Float64Array(0);
+  const roleOf = remembered((text) => RoleRow.parse(text));
   while (cells.hasMore()) {
     const windowStartMs = cells.int64();
     const version = cells.text();
-    const role = RoleRow.parse(cells.text());
+    const role = roleOf(cells.text());
     const encoding = cells.text();
     const position = cells.uint16();
     const place = (rows.length % BLOCK) * CODES;
@@ -25,6 +26,16 @@ export const featureCounts = (bytes: Buffer): Bucketed<FeatureCounts>[] => {
     rows.push({ windowStartMs, version, role, encoding, position, counts });
   }
   return rows;
+};
+
+/** A word is read once and then known: thousands of rows say the same. */
+const remembered = <T>(read: (text: string) => T): ((text: string) => T) => {
+  const known = new Map<string, T>();
+  return (text) => {
+    const before = known.get(text) ?? read(text);
+    known.set(text, before);
+    return before;
+  };
 };
 
 /** How codes were sent: one a count, the first of consecutive ones, or not one a count so that nothing can be said. */
@@ -64,6 +75,11 @@ const createCells = (bytes: Buffer) => {
       return;
     }
     const first = bytes[codesAt] ?? 0;
+    // Most of a day of short windows: neighbouring codes, counts of a byte. Nothing else is asked of each bin.
+    if (shape === CONSECUTIVE && middles === 0 && highs === 0) {
+      for (let i = 0; i < size; i++) into[first + i] = bytes[low + i] ?? NaN;
+      return;
+    }
     for (let i = 0; i < size; i++) {
       const code = shape === CONSECUTIVE ? first + i : (bytes[codesAt + i] ?? 0);
       let count = bytes[low + i] ?? NaN;
