@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { createColumnBlocks } from "../../src/adapters/column-blocks.ts";
 import type { FrozenColumn } from "../../src/adapters/dataset-rows.ts";
+import { createWordTable } from "../../src/adapters/word-table.ts";
 import { createRowBinary } from "../../src/adapters/row-binary.ts";
 import { seeded } from "../../src/core/training/seeded.ts";
 
@@ -64,4 +65,14 @@ test.each([0, 1, 255, 256, 257, 3_000])("%i rows come back by columns", (rows) =
   expect(blocks.column(0)).toEqual({ kind: "numbers", sorted: sorted(x), missing: 0 }); // and once more
   expect(() => blocks.column(3)).toThrow("no feature");
   blocks.close();
+});
+
+test("two words of one hash and one length stay two", () => {
+  // The known collision of FNV-1a in 32 bits.
+  const words = createWordTable();
+  const [one, other] = [Buffer.from("declinate"), Buffer.from("macallums")];
+  expect(words.add(one, 0, 9)).toBe(0);
+  expect(words.find(other, 0, 9)).toBe(-1);
+  expect(words.add(other, 0, 9)).toBe(1);
+  expect([words.find(one, 0, 9), words.text(0), words.text(1)]).toEqual([0, "declinate", "macallums"]);
 });

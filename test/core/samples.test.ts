@@ -93,6 +93,7 @@ describe("ascending", () => {
     ["a bell", gauss],
     ["four decimals", () => Math.round(gauss() * 1e4) / 1e4],
     ["few values of both signs", () => Math.floor(next() * 5) - 2],
+    ["whole numbers about zeros of both signs", () => Math.round(2 * gauss())],
     ["nothing below zero", next],
     ["nothing above zero", () => -next()],
     [
