@@ -133,6 +133,35 @@ it(
 );
 
 it(
+  "what the configuration says of the fit is what the bundle was fitted with",
+  { timeout: PATIENCE_MS },
+  async () => {
+    const words = [
+      "train",
+      "--contract",
+      contract,
+      "--data",
+      "all",
+      "--family",
+      "gradient-boosted-trees",
+      "--json",
+    ];
+    const { child, ended } = startCommand(words, {
+      FLYBALL_HOME: home,
+      FLYBALL_TRAINING_SEED: "77",
+      FLYBALL_TRAINING_CLASS_WEIGHT: "balanced",
+      FLYBALL_TRAINING_PARAMETERS: '{"boosting":{"trees":7,"leaves":4,"patience":0}}',
+    });
+    started.push(child);
+    const { version } = Trained.parse(JSON.parse((await ended).out));
+    expect(JSON.parse(bundleOf(version, "metadata.yaml"))).toMatchObject({
+      seed: 77,
+      parameters: { class_weight: "balanced", trees: 7, leaves: 4, patience: 0, learning_rate: 0.1 },
+    });
+  },
+);
+
+it(
   "a trainer that fails is refused with its words, and one that is stopped leaves nothing",
   { timeout: PATIENCE_MS },
   async () => {

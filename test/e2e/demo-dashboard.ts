@@ -65,7 +65,7 @@ export const opensDashboard = (demo: () => DemoStack): void => {
         await page.goto(demo().api + path);
         await page.getByRole("heading", { level: 1, name }).waitFor();
         await page.locator("main").getByText(shows).first().waitFor();
-        await expect.poll(() => page.locator(".skeleton").count()).toBe(0);
+        await expect.poll(() => page.locator(".skeleton").count(), { timeout: 30_000 }).toBe(0);
         expect(
           await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"),
         ).toBe(0);
