@@ -197,24 +197,27 @@ const wantsOfUrl = (url: string): Wants => {
   return wantsOf((name) => query.get(name));
 };
 
-/** Answers before the body is read; the rest of it is not wanted, so the connection ends. */
+/** So long the rest of a body is read and dropped: a connection cut at once is reset, and its client may never see the answer. */
+const LINGER_MS = 1_000;
+
+/** Answers before the body is read; where the rest of it does not end soon, the connection does. */
 const turnAway = (
   request: IncomingMessage,
   response: ServerResponse,
   why: Problem,
   retryAfterS: number | undefined,
 ): void => {
-  const rest = request.complete ? {} : { connection: "close" };
   const wait = retryAfterS === undefined ? {} : { "retry-after": String(retryAfterS) };
   response.writeHead(why.status, {
     "content-type": PROBLEM_TYPE,
     "x-content-type-options": "nosniff",
     ...wait,
-    ...rest,
   });
-  response.end(JSON.stringify(why), () => {
-    if (!request.complete) request.destroy();
-  });
+  response.end(JSON.stringify(why));
+  if (request.complete) return;
+  const cut = setTimeout(() => request.socket.destroy(), LINGER_MS);
+  request.once("end", () => clearTimeout(cut)).once("close", () => clearTimeout(cut));
+  request.resume();
 };
 
 const CLIENT_ERRORS: Readonly<Record<string, { kind: ProblemKind; detail: string }>> = {

@@ -1,5 +1,6 @@
 // The open port on a real Redis: both doors of predict agree, hostile input gets a 4xx and harms nothing, a killed Redis costs no
 // answer and no event.
+import { request } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -70,6 +71,23 @@ describe("both doors of predict", () => {
   });
 });
 
+/** Pours so many megabytes without saying how many they will be; gives the status, or what became of the connection. */
+const pour = (route: string, megabytes: number): Promise<number | string> =>
+  new Promise((resolve) => {
+    const headers = { "content-type": "application/json" };
+    const asking = request(
+      { port: serving.port, host: "127.0.0.1", path: route, method: "POST", agent: false, headers },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      },
+    );
+    asking.on("error", (error) => resolve(error.message));
+    const megabyte = "x".repeat(1 << 20);
+    for (let sent = 0; sent < megabytes; sent++) asking.write(megabyte);
+    asking.end();
+  });
+
 describe("hostile input", () => {
   it("wrong types and 100 MB bodies are refused before they are held", async () => {
     expect((await send("{}", { "content-type": "text/plain" })).status).toBe(415);
@@ -84,6 +102,7 @@ describe("hostile input", () => {
         `POST ${route} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n${chunk}${chunk}`,
       );
       expect(chunked).toMatch(/^HTTP\/1\.1 413 /);
+      expect(await pour(route, 8), route).toBe(413);
     }
     expect(process.memoryUsage.rss() - before).toBeLessThan(100 * 1024 * 1024);
   });
