@@ -52,7 +52,7 @@ export interface KeepsSnapshots {
   /** Production's newest snapshots that end within the span and have no drift rows yet; `alone`: no other version answered in the window. */
   unjudged(by: {
     model: string;
-    size: string;
+    sizes: readonly string[];
     span: Span;
   }): Promise<readonly { readonly snapshot: Snapshot; readonly alone: boolean }[]>;
   /** Summed over `bucketMs`, a multiple of the size; the newest revisions only. */

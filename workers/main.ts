@@ -141,8 +141,8 @@ const startRecorders = (
           redis: stores.streamsAt,
           ...{ kind, partition, consumer: `recorder-${env["FLYBALL_SLOT"] ?? "0"}` },
           notice: (notice) => stores.log.warn(notice, "stream"),
-          // A replayer waits for each step; under the wall clock company makes fewer, larger inserts.
-          ...(replay ? { lingerMs: 150 } : {}),
+          // Company makes fewer, larger inserts; under replay the watermark at a step's end is what ends the wait.
+          ...(replay ? { lingerMs: 1_000 } : {}),
         });
         return { stream, facts: sink, letters: sink };
       },

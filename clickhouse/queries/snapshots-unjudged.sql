@@ -1,6 +1,6 @@
--- snapshots-unjudged: production's newest snapshots of one window size whose inputs have no drift rows yet, each with how many versions
+-- snapshots-unjudged: production's newest snapshots of some window sizes whose inputs have no drift rows yet, each with how many versions
 -- answered in its window; drift rows about labels come at maturity and say nothing of the inputs.
--- params: model String, size String, start DateTime64(3), end DateTime64(3)
+-- params: model String, sizes Array(String), start DateTime64(3), end DateTime64(3)
 -- caller: src/adapters/snapshot-store.ts
 SELECT
     model,
@@ -30,27 +30,27 @@ SELECT
     answering
 FROM
 (
-    SELECT *, count() OVER (PARTITION BY window_start) AS answering
+    SELECT *, count() OVER (PARTITION BY window_size, window_start) AS answering
     FROM
     (
         SELECT *
         FROM snapshots
         WHERE model = {model:String}
           AND role = 'production'
-          AND window_size = {size:String}
+          AND window_size IN {sizes:Array(String)}
           AND window_start >= {start:DateTime64(3, 'UTC')}
           AND window_start < {end:DateTime64(3, 'UTC')}
           AND window_end <= {end:DateTime64(3, 'UTC')}
-        ORDER BY window_start, version, revision DESC
-        LIMIT 1 BY window_start, version
+        ORDER BY window_size, window_start, version, revision DESC
+        LIMIT 1 BY window_size, window_start, version
     )
 )
-WHERE (window_start, version, digest) NOT IN (
-    SELECT window_start, version, snapshot_digest
+WHERE (window_size, window_start, version, digest) NOT IN (
+    SELECT window_size, window_start, version, snapshot_digest
     FROM drift
     WHERE model = {model:String}
       AND subject != 'label'
-      AND window_size = {size:String}
+      AND window_size IN {sizes:Array(String)}
       AND window_start >= {start:DateTime64(3, 'UTC')}
       AND window_start < {end:DateTime64(3, 'UTC')}
 )

@@ -201,10 +201,13 @@ const snapshotsIn = (engine: Engine, kept: Set<string>): KeepsSnapshots => ({
   latest: async ({ model, size, span }) =>
     (await ask(engine, "snapshots-latest", within(model, size, span), SnapshotRow)).map(snapshotOf),
 
-  unjudged: async ({ model, size, span }) =>
-    (await ask(engine, "snapshots-unjudged", within(model, size, span), UnjudgedRow)).map(
-      ({ answering, ...row }) => ({ snapshot: snapshotOf(row), alone: answering === 1 }),
-    ),
+  unjudged: async ({ model, sizes, span }) => {
+    const asked = { model, sizes, start: clickhouseTime(span.startMs), end: clickhouseTime(span.endMs) };
+    return (await ask(engine, "snapshots-unjudged", asked, UnjudgedRow)).map(({ answering, ...row }) => ({
+      snapshot: snapshotOf(row),
+      alone: answering === 1,
+    }));
+  },
 
   features: async ({ model, size, span, bucketMs }) =>
     (await ask(engine, "snapshots-features", bucketed(model, size, span, bucketMs), SummedFeatureRow)).map(

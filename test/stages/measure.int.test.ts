@@ -152,7 +152,7 @@ describe("a window in which another version took over", () => {
     );
     await roll(house.ports, house.windows, START + 3 * DAY);
     const span = { startMs: START, endMs: START + 2 * DAY };
-    const found = await house.stores.snapshots.unjudged({ model: MODEL, size: "24h", span });
+    const found = await house.stores.snapshots.unjudged({ model: MODEL, sizes: ["24h"], span });
     expect(
       found.map(({ snapshot, alone }) => [snapshot.window_start.slice(8, 10), snapshot.version, alone]),
     ).toEqual([
