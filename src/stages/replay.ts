@@ -63,13 +63,18 @@ export const replay = async (
     const endMs = startMs + options.stepMs;
     const first = row;
     while (row < source.rows && source.eventTimeMs(row) < endMs) row += 1;
-    await pool(options.concurrency, row - first, (i) =>
-      predictRow(ports, source, options, journal, first + i),
-    );
+    const sendDue = (): Promise<void> => {
+      const from = labelled;
+      while (labelled < due.length && (due[labelled]?.atMs ?? Infinity) < endMs) labelled += 1;
+      return sendLabels(ports, source, options, journal, due.slice(from, labelled));
+    };
+    // Labels of earlier steps come while this one's requests go; those of its own rows after them.
+    await Promise.all([
+      sendDue(),
+      pool(options.concurrency, row - first, (i) => predictRow(ports, source, options, journal, first + i)),
+    ]);
     for (let i = first; i < row; i++) labelAt(i);
-    const from = labelled;
-    while (labelled < due.length && (due[labelled]?.atMs ?? Infinity) < endMs) labelled += 1;
-    await sendLabels(ports, source, options, journal, due.slice(from, labelled));
+    await sendDue();
     // Event time that was told is over: an interrupted step must not be, or its rest could never be sent.
     if (ports.signal.aborted) break;
     await advance(ports, endMs);
