@@ -1,6 +1,7 @@
 // Stage: measure. Judges each closed window's snapshot against its version's reference; what was right once labels have matured is counted
-// beside it (workers/matured.ts). Idempotent by snapshot digest. It never decides.
+// beside it. Idempotent by snapshot digest (drift) and by window and maturity (outcomes). It never decides.
 import type { PerformanceRow, Span } from "../contracts/counts.ts";
+import type { DriftProfile } from "../contracts/drift-profile.ts";
 import { ALL, type Snapshot } from "../contracts/snapshot.ts";
 import { durationMs } from "../src/core/duration.ts";
 import {
@@ -13,6 +14,7 @@ import {
   type WindowMeasurement,
 } from "../src/core/measurement.ts";
 import { windowStart } from "../src/core/time.ts";
+import { closedWindows } from "../src/core/window.ts";
 import type {
   Bundle,
   KeepsMeasures,
@@ -23,7 +25,7 @@ import type {
   ReadsRegistry,
   ReadsTraffic,
 } from "../src/ports.ts";
-import { measureMatured, type MeasureOptions } from "./matured.ts";
+import { gatherOutcomes, type OutcomeOptions, type Outcomes } from "../src/stages/outcomes.ts";
 
 export interface MeasurePorts {
   readonly traffic: Pick<ReadsTraffic, "models">;
@@ -41,7 +43,7 @@ const HISTORY_MS = 28 * 86_400_000;
 /** Measures all that has closed or matured by `throughMs`, of every model and window size. */
 export const measure = async (
   ports: MeasurePorts,
-  options: MeasureOptions,
+  options: OutcomeOptions,
   throughMs: number,
 ): Promise<void> => {
   for (const { model, firstMs } of await ports.traffic.models()) {
@@ -54,7 +56,7 @@ export const measure = async (
 
 const measureDrift = async (
   ports: MeasurePorts,
-  { windows, profile }: MeasureOptions,
+  { windows, profile }: OutcomeOptions,
   by: { model: string; firstMs: number; throughMs: number; matured: Promise<void> },
 ): Promise<void> => {
   const { model, firstMs, throughMs, matured } = by;
@@ -83,7 +85,7 @@ const measureDrift = async (
 
 const judge = async (
   ports: MeasurePorts,
-  { windows, profile }: MeasureOptions,
+  { windows, profile }: OutcomeOptions,
   by: {
     model: string;
     size: string;
@@ -220,4 +222,45 @@ const newestMatured = async (
   return rows
     .filter((row) => row.kind === "realised" && row.role === "production" && row.labelled > 0)
     .sort((a, b) => b.windowStartMs - a.windowStartMs);
+};
+
+/** Counts what was right in every decision window whose labels have matured: window end + the contract's horizon ≤ through. */
+const measureMatured = async (
+  ports: MeasurePorts,
+  { windows, profile }: OutcomeOptions,
+  by: { model: string; firstMs: number; throughMs: number },
+): Promise<void> => {
+  const { model, throughMs } = by;
+  const size = windows.decide;
+  const sizeMs = durationMs(size);
+  const versions = await ports.registry.versions(model);
+  const newest = versions.at(-1);
+  if (newest === undefined) return;
+  const contract = (await ports.registry.bundle(model, newest)).preprocessor.contract.definition;
+  const horizonMs = durationMs(contract.label_maturity.horizon);
+  const done = `matured:${model}`;
+  const maturedMs = (await ports.progress.get(done)) ?? by.firstMs;
+  for (const startMs of closedWindows(maturedMs, throughMs - horizonMs, sizeMs)) {
+    const span = { startMs, endMs: startMs + sizeMs };
+    const asOfMs = span.endMs + horizonMs;
+    const outcomes = await gatherOutcomes(ports, { windows, profile }, { model, span, asOfMs, contract });
+    if (outcomes !== null) await keepOutcomes(ports, profile, { model, size, asOfMs, outcomes });
+    await ports.progress.set(done, span.endMs);
+  }
+};
+
+const keepOutcomes = async (
+  { measures }: MeasurePorts,
+  profile: DriftProfile,
+  by: { model: string; size: string; asOfMs: number; outcomes: Outcomes },
+): Promise<void> => {
+  const { model, size, asOfMs, outcomes } = by;
+  const { performance, pairs, labels } = outcomes;
+  await Promise.all([
+    performance.length === 0 ? null : measures.keepPerformance({ model, size, rows: performance }),
+    pairs.length === 0 ? null : measures.keepPairs({ model, size, maturedAtMs: asOfMs, rows: pairs }),
+    labels.length === 0
+      ? null
+      : measures.keepDrift({ model, profile: profile.name, results: labels, about: "labels" }),
+  ]);
 };
