@@ -10,7 +10,9 @@ export const register = (program: Command): void => {
     .action(async (flags: { json?: boolean }) => {
       const { startStack } = await import("../stack.ts");
       const { drainOnSignal, ready } = await import("./process.ts");
-      const stack = await untilUp(startStack(process.env, (message) => process.stderr.write(`${message}\n`)));
+      const stack = await untilUp(() =>
+        startStack(process.env, (message) => process.stderr.write(`${message}\n`)),
+      );
       drainOnSignal(async () => {
         process.stderr.write("stopping: what was accepted is written first; Ctrl-C again ends at once\n");
         await stack.stop();
@@ -26,7 +28,7 @@ export const register = (program: Command): void => {
 };
 
 /** A signal before the stack stands is heard and told; what was started meanwhile is stopped. A second one ends at once. */
-const untilUp = async <T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> => {
+const untilUp = async <T extends { stop(): Promise<void> }>(start: () => Promise<T>): Promise<T> => {
   let signals = 0;
   const hear = (): void => {
     signals += 1;
@@ -37,7 +39,7 @@ const untilUp = async <T extends { stop(): Promise<void> }>(starting: Promise<T>
   };
   process.on("SIGINT", hear).on("SIGTERM", hear);
   try {
-    const stack = await starting;
+    const stack = await start();
     if (signals === 0) return stack;
     await stack.stop();
   } catch (cause) {
