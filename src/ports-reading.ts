@@ -52,10 +52,10 @@ export interface ReadsForPeople {
     readonly size: string;
     readonly span: Span;
   }): Promise<readonly (TrendPoint & { readonly model: string })[]>;
-  /** Production's requests recorded since an instant, of one model or (null) of every one that has any. */
+  /** Production's distinct requests recorded of a span, of one model or (null) of every one that has any. */
   open(by: {
     readonly model: string | null;
-    readonly sinceMs: number;
+    readonly span: Span;
   }): Promise<readonly { readonly model: string; readonly requests: number; readonly newest: string }[]>;
   /** The newest decision of every model. */
   lastDecisions(): Promise<readonly DecisionItem[]>;

@@ -50,8 +50,15 @@ export const measure = async (
     if ((await ports.registry.versions(model)).length === 0) continue;
     // What has matured and what has closed are counted side by side; only an outlook waits for the newest matured quality.
     const matured = measureMatured(ports, options, { model, firstMs, throughMs });
-    await Promise.all([matured, measureDrift(ports, options, { model, firstMs, throughMs, matured })]);
+    await allOver([matured, measureDrift(ports, options, { model, firstMs, throughMs, matured })]);
   }
+};
+
+/** Waits for all of it, then rejects with the first failure: the next try must not run beside what is left of this one. */
+const allOver = async (work: readonly Promise<void>[]): Promise<void> => {
+  const ended = await Promise.allSettled(work);
+  const failed = ended.find((one) => one.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
 };
 
 const measureDrift = async (
@@ -71,7 +78,7 @@ const measureDrift = async (
   const span = { startMs: Math.min(...looks.map(({ startMs }) => startMs)), endMs: throughMs };
   const found = await ports.snapshots.unjudged({ model, sizes: windows.sizes, span });
   const begunMs = windowStart(firstMs, durationMs(windows.sizes[0] ?? windows.decide));
-  await Promise.all(
+  await allOver(
     looks.map(async ({ size, sizeMs, startMs }) => {
       const due = found.filter(
         ({ snapshot }) => snapshot.window_size === size && Date.parse(snapshot.window_start) >= startMs,

@@ -157,24 +157,46 @@ export const findDataset = async (
   return { folder, manifest };
 };
 
-/** Every frozen dataset with the names that point to it now, by contract, then by what it spans. */
+/** Every frozen dataset with the names that point to it now, by contract, then by what it spans; beside them those that cannot be read. */
 export const listDatasets = async (
   home: string,
-): Promise<{ manifest: DatasetManifest; names: readonly string[] }[]> => {
+): Promise<{
+  datasets: { manifest: DatasetManifest; names: readonly string[] }[];
+  damaged: readonly string[];
+}> => {
   const root = resolve(home, "datasets");
   const names = new Map<string, string[]>();
-  for (const name of (await readdir(join(root, "names")).catch(() => [])).sort()) {
+  for (const name of (await entriesOf(join(root, "names"))).sort()) {
     const digest = NAME.test(name) ? await named(root, name) : null;
     if (digest !== null) names.set(digest, [...(names.get(digest) ?? []), name]);
   }
-  const found = (await readdir(root).catch(() => [])).filter((entry) => DIGEST.test(entry));
-  const manifests = await Promise.all(found.map((digest) => readManifest(join(root, digest))));
+  const found = (await entriesOf(root)).filter((entry) => DIGEST.test(entry));
+  const damaged: string[] = [];
+  const manifests = await Promise.all(
+    found.map((digest) =>
+      readManifest(join(root, digest)).catch(() => {
+        damaged.push(digest);
+        return null;
+      }),
+    ),
+  );
   const orderOf = ({ contract, from, digest }: DatasetManifest): string =>
     [contract.name, contract.version, from ?? "", digest].join(" ");
-  return manifests
+  const datasets = manifests
     .filter((manifest) => manifest !== null)
     .sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1))
     .map((manifest) => ({ manifest, names: names.get(manifest.digest) ?? [] }));
+  return { datasets, damaged: damaged.sort() };
+};
+
+/** What lies in a folder; nothing where there is none. */
+const entriesOf = async (folder: string): Promise<string[]> => {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isCode(error, "ENOENT")) return [];
+    throw error;
+  }
 };
 
 /** SHA-256 and length of a file's bytes. */

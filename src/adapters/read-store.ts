@@ -199,10 +199,15 @@ export const createReadStore = (engine: Engine): ReadsForPeople => ({
       )
     ).map(({ window_start_ms, ...row }) => ({ ...row, window_start: isoOf(window_start_ms) })),
 
-  open: async ({ model, sinceMs }) =>
-    (await ask(engine, "list-open", { model: model ?? "", since: clickhouseTime(sinceMs) }, OpenRow)).map(
-      ({ newest_ms, ...row }) => ({ ...row, newest: isoOf(newest_ms) }),
-    ),
+  open: async ({ model, span }) =>
+    (
+      await ask(
+        engine,
+        "list-open",
+        { model: model ?? "", since: clickhouseTime(span.startMs), until: clickhouseTime(span.endMs) },
+        OpenRow,
+      )
+    ).map(({ newest_ms, ...row }) => ({ ...row, newest: isoOf(newest_ms) })),
 
   heat: async ({ model, size, span, stepMs }) =>
     (

@@ -31,6 +31,8 @@ export type StreamReaderOptions = {
 
 /** Entries in one reply at most: bounds memory when entries suddenly grow. */
 const PAGE = 256;
+/** While a batch lingers the stream is looked at this often, so that a watermark that ends the wait is soon seen. */
+const POLL_MS = 40;
 /** Entries in one batch at most, whatever their size: watermarks carry no bytes. */
 const ENTRIES_MAX = 20_000;
 type Reply = readonly (readonly [Buffer, readonly (readonly [Buffer, readonly Buffer[] | null])[]])[] | null;
@@ -146,7 +148,7 @@ export const createStreamReader = (options: StreamReaderOptions): ReadsStream =>
       if (entries.at(-1)?.fields?.has("watermark") === true) break;
       const left = lingerUntil - performance.now();
       if (left <= 0) break;
-      await pause(Math.min(left, lingerMs / 4));
+      await pause(Math.min(left, lingerMs / 4, POLL_MS));
     }
     lastSeen = entries.at(-1)?.id ?? lastSeen;
     return { entries, exhausted: false };

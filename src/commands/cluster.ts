@@ -1,7 +1,7 @@
 // Door: several api processes on one port. The primary holds the port and the slots; each worker is a whole api process of its own, which
 // is started again, with back-off, when it dies. The primary serves nothing itself.
 import cluster from "node:cluster";
-import type { Config } from "../adapters/config.ts";
+import { ConfigError, type Config } from "../adapters/config.ts";
 import { API_FLAGS } from "../adapters/supervisor.ts";
 import { runServer } from "../server.ts";
 import { drainOnSignal, ready } from "./process.ts";
@@ -40,8 +40,16 @@ export const runCluster = async (config: Config, processes: number): Promise<voi
   ready({ host: config.service.api.host, port, processes });
 };
 
-/** The slot of this process, or the first of its workers': machines that share a home are given slots of their own. */
-const slotOf = (env: NodeJS.ProcessEnv): number => Number(env["FLYBALL_SLOT"] ?? "0");
+/**
+ * The slot of this process, or the first of its workers': machines that share a home are given slots of their own. Anything but a whole
+ * number is refused: it would name a partition that no recorder reads.
+ */
+export const slotOf = (env: NodeJS.ProcessEnv): number => {
+  const slot = env["FLYBALL_SLOT"] ?? "0";
+  if (!/^\d{1,5}$/.test(slot))
+    throw new ConfigError(`FLYBALL_SLOT is ${slot.slice(0, 20)}: a whole number from 0 to 99999 is expected`);
+  return Number(slot);
+};
 
 /** Keeps one slot filled; resolves with the port once its first process listens. */
 const startSlot = (slot: number, isEnding: () => boolean): Promise<number> =>

@@ -77,7 +77,7 @@ const frozenUnderOthers = async (
 ): Promise<readonly string[]> => {
   const { homeOf } = await import("./offline.ts");
   const { listDatasets } = await import("../adapters/dataset-store.ts");
-  return (await listDatasets(homeOf()))
+  return (await listDatasets(homeOf())).datasets
     .filter(({ manifest: { contract } }) => contract.name === name && contract.version === version)
     .filter(({ manifest: { contract } }) => contract.digest !== digest)
     .map(({ manifest, names }) => names[0] ?? manifest.digest.slice(0, 12));

@@ -68,8 +68,10 @@ const list = async (flags: { json?: boolean }): Promise<void> => {
   const { answer, homeOf } = await import("./offline.ts");
   const { listDatasets } = await import("../adapters/dataset-store.ts");
   const { tableLines, timeCell, UNKNOWN } = await import("./table.ts");
-  const found = await listDatasets(homeOf());
-  const rows = found.map(({ manifest, names }) => [
+  const { datasets, damaged } = await listDatasets(homeOf());
+  for (const digest of damaged)
+    process.stderr.write(`note: ${digest.slice(0, 12)} is left out: its manifest.json cannot be read\n`);
+  const rows = datasets.map(({ manifest, names }) => [
     names.length === 0 ? UNKNOWN : names.join(","),
     manifest.digest.slice(0, 12),
     `${manifest.contract.name}@${manifest.contract.version}`,
@@ -82,7 +84,7 @@ const list = async (flags: { json?: boolean }): Promise<void> => {
   const head = ["NAME", "DIGEST", "CONTRACT", "ROWS", "LABELLED", "POSITIVE", "FROM (UTC)", "TO (UTC)"];
   answer(
     flags,
-    { datasets: found.map(({ manifest, names }) => ({ ...manifest, names })) },
+    { datasets: datasets.map(({ manifest, names }) => ({ ...manifest, names })), damaged },
     rows.length === 0
       ? "nothing is frozen yet (flyball data freeze)"
       : tableLines([head, ...rows]).join("\n"),

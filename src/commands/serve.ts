@@ -24,7 +24,8 @@ export const register = (program: Command): void => {
         const { runCluster } = await import("./cluster.ts");
         return runCluster({ ...config, service }, processes);
       }
-      const slot = Number(process.env["FLYBALL_SLOT"] ?? "0");
+      const { slotOf } = await import("./cluster.ts");
+      const slot = slotOf(process.env);
       const server = await runServer({ ...config, service }, { slot, bootMs: Date.now(), env: process.env });
       drainOnSignal(() => server.close());
       ready({ host: service.api.host, port: server.port });

@@ -63,12 +63,16 @@ export const measureRoutes = (ports: MeasuresPorts): Hono => {
         { ...query, limit: 1 },
         { model, size: ports.size, nowMs: await ports.now(), filters: {} },
       );
-      const stepMs = Math.max(durationMs(size), durationMs(step ?? size));
+      const sizeMs = durationMs(size);
+      const isWider = step !== undefined && durationMs(step) > sizeMs;
+      const stepMs = isWider ? durationMs(step) : sizeMs;
       const rows = await ports.lists.heat({ model, size, span, stepMs });
-      const windows = new Set(
-        rows.flatMap((row) => row.cells.map((cell) => columnOf(cell.window_start, stepMs))),
+      // Windows stand where they begin; only wider columns are aligned to Mondays.
+      const columns = rows.flatMap((row) =>
+        row.cells.map(({ window_start }) => (isWider ? columnOf(window_start, stepMs) : window_start)),
       );
-      return answer({ model, window_size: size, step: step ?? size, windows: [...windows].sort(), rows });
+      const windows = [...new Set(columns)].sort();
+      return answer({ model, window_size: size, step: isWider ? step : size, windows, rows });
     }),
   );
   app.get("/api/v1/models/:model/drift/features/:feature", (c) =>

@@ -98,7 +98,7 @@ const overview = async (ports: ModelsPorts, only: string | null = null): Promise
     ports.ledger.sealed(),
     ports.lists.trends({ model: only, size: ports.size, span }),
     ports.lists.lastDecisions(),
-    ports.lists.open({ model: only, sinceMs }),
+    ports.lists.open({ model: only, span: { startMs: sinceMs, endMs: sinceMs + sizeMs } }),
   ]);
   return {
     now: isoOf(nowMs),

@@ -1,6 +1,6 @@
 // Stage room: the api's port. Plain node:http with Hono behind it and the wire door before it; a POST /api/v1/predict that the wire door
 // leaves to node is answered without Request and Response objects. Slow, oversized and broken requests get their problem document and lose the
-// connection. Without keys it listens on loopback only and refuses any other address.
+// connection, an oversized one after a moment in which the rest of its body is dropped. Without keys it listens on loopback only and refuses any other address.
 import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";

@@ -261,7 +261,8 @@ const EVERY_STEP = [
   ...["after_seal@PROMOTE", "after_checkpoint@promote"],
 ];
 
-describe("the loop", () => {
+// Side by side: most of the first is waiting for the locks of the dead.
+describe.concurrent("the loop", () => {
   it("is the same story when the worker is killed at each step of it", async () => {
     const world = flights();
     const failpoints = EVERY_STEP.map((step) => `${step}:once`).join(",");

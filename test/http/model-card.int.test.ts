@@ -6,7 +6,7 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
 import type { KeyRole } from "../../contracts/keys.ts";
-import { ModelsAnswer } from "../../contracts/read.ts";
+import { DriftMap, ModelsAnswer } from "../../contracts/read.ts";
 import { openKeys } from "../../src/adapters/keys.ts";
 import { createIds } from "../../src/adapters/uuid.ts";
 import { modelCard } from "../../src/core/model-card.ts";
@@ -89,7 +89,11 @@ it("counts what the open window holds so far, and says when it is decided, to th
   const version = { type: "registered", version: "1.0.0", digest: "d", family: "f", parent: null } as const;
   const draft = { at: new Date(START).toISOString(), model: MODEL, actor: "till", reason: "for the count" };
   await ledger.append({ ...draft, events: [{ ...version, training_id: null }] }, { generation });
-  await house.record(house.traffic({ fromMs: START, hours: 3, perHour: 10 }));
+  const day = house.traffic({ fromMs: START, hours: 3, perHour: 10 });
+  await house.record(day);
+  // A request sent twice is one, and the next window's is none of this one's.
+  await house.record(day.slice(0, 2), "again");
+  await house.record(house.traffic({ fromMs: START + DAY, hours: 1, perHour: 1, seed: 6 }));
   const reader = await as("read", null);
   const open = async (nowMs: number): Promise<unknown> => {
     await loop.clock.forward(nowMs);
@@ -103,13 +107,39 @@ it("counts what the open window holds so far, and says when it is decided, to th
     { since: iso(START), due: iso(START + DAY + late), requests: 30, newest },
   ]);
   expect(await open(START + DAY + late)).toEqual([
-    { since: iso(START + DAY), due: iso(START + 2 * DAY + late), requests: 0, newest: null },
+    { since: iso(START + DAY), due: iso(START + 2 * DAY + late), requests: 1, newest: iso(START + DAY) },
   ]);
   const stranger = await api.hono.request("/api/v1/models/demnad", { headers: reader });
   expect([stranger.status, await stranger.text()]).toEqual([
     404,
     expect.stringContaining(`did you mean ${MODEL}?`),
   ]);
+});
+
+it("puts each window of the drift map where it begins, also where that is no Monday", async () => {
+  const THURSDAY = Date.UTC(2001, 0, 4);
+  const row = {
+    ...({ subject: "feature", feature: "hour", statistic: "ks_d", value: 0.3, at_least: false } as const),
+    ...({ threshold_watch: 0.05, threshold: 0.2, p_value: null, p_adjusted: null } as const),
+    ...({ n_reference: 100, n_current: 100, status: "breach", reason: "" } as const),
+  };
+  const result = { size: "7d", version: "1.0.0", revision: 1, digest: "d", rows: [row] };
+  const results = [0, 7].map((days) => ({ ...result, windowStartMs: THURSDAY + days * DAY }));
+  await house.stores.measures.keepDrift({ model: MODEL, profile: "governance", results });
+  await house.stores.loop.clock.forward(THURSDAY + 15 * DAY);
+  const mapOf = async (query: string): Promise<DriftMap> => {
+    const route = `/api/v1/models/${MODEL}/drift/map?size=7d${query}`;
+    const answer = await api.hono.request(route, { headers: await as("read", null) });
+    return DriftMap.parse(await answer.json());
+  };
+  const begun = results.map(({ windowStartMs }) => new Date(windowStartMs).toISOString());
+  for (const query of ["", "&step=7d", "&step=1d"]) {
+    const map = await mapOf(query);
+    expect([map.step, map.windows]).toEqual(["7d", begun]);
+    expect(map.rows.flatMap(({ cells }) => cells.map((cell) => cell.window_start))).toEqual(begun);
+  }
+  const wide = await mapOf("&step=28d");
+  expect([wide.step, wide.windows.length]).toEqual(["28d", 1]);
 });
 
 it("is the page the command line writes, for who may read the model", async () => {
