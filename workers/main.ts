@@ -142,7 +142,7 @@ const startRecorders = (
           ...{ kind, partition, consumer: `recorder-${env["FLYBALL_SLOT"] ?? "0"}` },
           notice: (notice) => stores.log.warn(notice, "stream"),
           // Company makes fewer, larger inserts; under replay the watermark at a step's end is what ends the wait.
-          ...(replay ? { lingerMs: 1_000 } : {}),
+          ...(replay ? { lingerMs: 1_000, pollMs: 15 } : {}),
         });
         return { stream, facts: sink, letters: sink };
       },

@@ -22,6 +22,8 @@ export type StreamReaderOptions = {
   readonly blockMs?: number;
   /** After the first entry, wait this long for company: fewer, larger inserts. */
   readonly lingerMs?: number;
+  /** While a batch lingers the stream is looked at this often, so that a watermark that ends the wait is soon seen. */
+  readonly pollMs?: number;
   readonly leaseMs?: number;
   /** A consumer without lease whose batch rested this long is dead. */
   readonly takeoverIdleMs?: number;
@@ -31,8 +33,6 @@ export type StreamReaderOptions = {
 
 /** Entries in one reply at most: bounds memory when entries suddenly grow. */
 const PAGE = 256;
-/** While a batch lingers the stream is looked at this often, so that a watermark that ends the wait is soon seen. */
-const POLL_MS = 40;
 /** Entries in one batch at most, whatever their size: watermarks carry no bytes. */
 const ENTRIES_MAX = 20_000;
 type Reply = readonly (readonly [Buffer, readonly (readonly [Buffer, readonly Buffer[] | null])[]])[] | null;
@@ -40,7 +40,7 @@ type Reply = readonly (readonly [Buffer, readonly (readonly [Buffer, readonly Bu
 /** Opens one consumer of one stream; both its connections are its own, because a blocked one serves nobody else. */
 export const createStreamReader = (options: StreamReaderOptions): ReadsStream => {
   const { kind, partition, consumer, notice } = options;
-  const { blockMs = 2_000, lingerMs = 200, leaseMs = 15_000 } = options;
+  const { blockMs = 2_000, lingerMs = 200, pollMs = 40, leaseMs = 15_000 } = options;
   const { takeoverIdleMs = 30_000, deliveriesMax = 10 } = options;
   // A blocked read must be over well before the lease can pass to another, or two would read under one name.
   const leaseMarginMs = leaseMs / 4;
@@ -148,7 +148,7 @@ export const createStreamReader = (options: StreamReaderOptions): ReadsStream =>
       if (entries.at(-1)?.fields?.has("watermark") === true) break;
       const left = lingerUntil - performance.now();
       if (left <= 0) break;
-      await pause(Math.min(left, lingerMs / 4, POLL_MS));
+      await pause(Math.min(left, pollMs));
     }
     lastSeen = entries.at(-1)?.id ?? lastSeen;
     return { entries, exhausted: false };

@@ -8,7 +8,7 @@ export type Lane = "read" | "write";
 export type EngineStatement = {
   readonly lane: Lane;
   readonly database: string;
-  /** Tables this statement writes to, `db.table`; statements naming the same table run one after another. */
+  /** What this statement writes to: `db.table`, or `db.table#token` where a token keeps twins apart; equal names run one after another. */
   readonly writes: readonly string[];
   /** Values of `{name:Type}` placeholders as the HTTP interface takes them. */
   readonly parameters: Readonly<Record<string, string>>;

@@ -66,10 +66,10 @@ export function planRequest(request: ClickhouseRequest, rules: PlanRules): Plan 
         refuse("NOT_IMPLEMENTED", "SETTINGS after FORMAT in an INSERT; write them before FORMAT");
       }
       const work = rowsWork(statement.into, statement.format, rows, request.settings);
-      return {
-        format: undefined,
-        statement: { ...common, lane: "write", writes: [tableKey(statement.into, database)], work },
-      };
+      // Twins must meet one after another; inserts of different tokens have nothing to do with each other, and share their fsyncs.
+      const token = work.how === "rows" ? (work.settings["insert_deduplication_token"] ?? "") : "";
+      const writes = [`${tableKey(statement.into, database)}${token === "" ? "" : `#${token}`}`];
+      return { format: undefined, statement: { ...common, lane: "write", writes, work } };
     }
     case "insert-sql": {
       const lane = statement.source === "values" ? "write" : "read";
