@@ -41,6 +41,7 @@ export const startStack = async (env: NodeJS.ProcessEnv, told: (message: string)
     rmSync(path.join(config.home, "run.json"), { force: true });
   };
   try {
+    if (config.service.redis.url !== null) await refuseSilent(config.service.redis.url);
     const redisUrl = config.service.redis.url ?? (await startRedis(config, env, children, told));
     const clickhouseUrl =
       config.service.clickhouse.url ?? (await startClickhouse(config, env, children, told));
@@ -135,6 +136,22 @@ const startOwn = async (name: string, args: readonly string[], by: Around): Prom
   );
   by.children.push(child);
   return child;
+};
+
+/** A Redis that is away while the stack runs is waited for; one that is away when it starts is a mistake of who starts it. */
+const refuseSilent = async (url: string): Promise<void> => {
+  const redis = connectRedis({ url }, { timeoutMs: 3_000 });
+  try {
+    await redis.call("PING");
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError(
+      `Redis at ${new URL(url).host} does not answer (${said}): start it, or unset redis.url so that \`flyball up\` starts its own`,
+      { cause },
+    );
+  } finally {
+    redis.disconnect();
+  }
 };
 
 const startClickhouse = async (

@@ -150,6 +150,17 @@ it("an interrupt while `up` is starting is heard, told, and leaves nothing runni
   expect(existsSync(path.join(second, "run.json"))).toBe(false);
 });
 
+it("`up` ends in one line where the Redis it was given does not answer", async () => {
+  const child = start(["up"], {
+    FLYBALL_HOME: path.join(folder, "third"),
+    FLYBALL_REDIS_URL: "redis://127.0.0.1:1",
+  });
+  let said = "";
+  child.stderr?.on("data", (chunk: Buffer) => void (said += chunk.toString("utf8")));
+  expect(await once(child, "close")).toEqual([1, null]);
+  expect(said).toMatch(/^Redis at 127\.0\.0\.1:1 does not answer \(.*\): start it, or unset redis\.url.*\n$/);
+});
+
 describe("replay", () => {
   const replayed = {
     FLYBALL_CLOCK: "replay",
