@@ -8,6 +8,7 @@ import path from "node:path";
 import { Redis } from "ioredis";
 import { z } from "zod";
 import { projectRoot } from "../src/adapters/config.ts";
+import { REDIS_SETTINGS } from "../src/adapters/redis.ts";
 import { API_FLAGS } from "../src/adapters/supervisor.ts";
 import type { LoadPlan, LoadResult } from "./load.ts";
 
@@ -97,18 +98,7 @@ export const runLoad = async (plan: LoadPlan): Promise<LoadResult> => {
 export const startBenchRedis = async (core: Core = 1): Promise<{ url: string; stop(): Promise<void> }> => {
   const dir = mkdtempSync(path.join(tmpdir(), "flyball-bench-redis-"));
   const port = await freePort();
-  const settings = [
-    "--port",
-    String(port),
-    "--dir",
-    dir,
-    "--appendonly",
-    "yes",
-    "--appendfsync",
-    "always",
-    "--save",
-    "",
-  ];
+  const settings = ["--port", String(port), "--dir", dir, ...REDIS_SETTINGS];
   const [command, args] = pinned(core, "redis-server", settings);
   const child = spawn(command, args, { stdio: "ignore" });
   const url = `redis://127.0.0.1:${port}`;
@@ -121,7 +111,7 @@ export const startBenchRedis = async (core: Core = 1): Promise<{ url: string; st
     stop: () =>
       new Promise((resolve) => {
         child.once("exit", () => {
-          rmSync(dir, { recursive: true, force: true });
+          rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
           resolve();
         });
         child.kill("SIGKILL");

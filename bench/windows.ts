@@ -12,7 +12,8 @@ import { createClickhouse } from "../src/adapters/clickhouse.ts";
 import { projectRoot } from "../src/adapters/config.ts";
 import { migrate } from "../src/adapters/migrations.ts";
 import { createSnapshots, createTraffic } from "../src/adapters/snapshot-store.ts";
-import { byWindow, driftOf, referenceCounts } from "../src/core/measurement.ts";
+import { referenceCounts } from "../src/core/measurement.ts";
+import { judgeWindows } from "../src/stages/judgements.ts";
 import { machine, median } from "./processes.ts";
 
 const START = Date.UTC(2026, 0, 5);
@@ -34,11 +35,10 @@ export interface WindowsBench {
   readonly roll_seconds_first: number;
   readonly drift: readonly {
     readonly rows_a_window: number;
-    readonly read_seconds: number;
-    readonly judge_seconds: number;
+    /** Reading and judging, which go on side by side. */
+    readonly seconds: number;
     /** User and system time of this process; what the engine spends on the reading is not in it. */
-    readonly read_cpu_seconds: number;
-    readonly judge_cpu_seconds: number;
+    readonly cpu_seconds: number;
     readonly results: number;
   }[];
 }
@@ -143,49 +143,27 @@ const judgeDay = async (
   const params = { model, rows, start: START / 1000, features: FEATURES, windows: WINDOWS, bins: BINS };
   for (const statement of [HISTOGRAMS, SCORES, SNAPSHOTS]) await clickhouse.command(statement, params);
   const store = createSnapshots(clickhouse);
-  const ask = { model, size: "5m", span: { startMs: START, endMs: START + WINDOWS * 5 * MINUTE } };
+  const span = { startMs: START, endMs: START + WINDOWS * 5 * MINUTE };
   const { encoding, reference } = world();
-  const reads: number[] = [];
-  const judges: number[] = [];
-  const cpu: { read: number[]; judge: number[] } = { read: [], judge: [] };
+  const seconds: number[] = [];
+  const cpu: number[] = [];
   let results = 0;
   for (let at = 0; at < runs; at++) {
+    const windows = await store.unjudged({ model, sizes: ["5m"], span });
     const [begin, beginCpu] = [performance.now(), process.cpuUsage()];
-    const [snapshots, features, scores] = await Promise.all([
-      store.latest(ask),
-      store.counts(ask),
-      store.scores({ ...ask, bucketMs: 5 * MINUTE }),
-    ]);
-    const [read, readCpu] = [performance.now(), process.cpuUsage()];
-    cpu.read.push(secondsOf(process.cpuUsage(beginCpu)));
     const counted = referenceCounts(encoding, reference);
-    const [featuresAt, scoresAt] = [byWindow(features), byWindow(scores)];
-    results = snapshots.flatMap((snapshot) => {
-      const startMs = Date.parse(snapshot.window_start);
-      const own = { features: featuresAt.get(startMs) ?? [], scores: scoresAt.get(startMs) ?? [] };
-      return driftOf({
-        ...{
-          snapshot,
-          windowMs: 5 * MINUTE,
-          whole: true,
-          budgetMs: 5 * MINUTE,
-          encoding,
-          encodingDigest: "e",
-          reference,
-        },
-        ...{ profile: DRIFT_PROFILES.governance, segments: [], ...own, counted, history: [] },
-      });
-    }).length;
-    reads.push((read - begin) / 1000);
-    judges.push((performance.now() - read) / 1000);
-    cpu.judge.push(secondsOf(process.cpuUsage(readCpu)));
-    const [took, judged] = [reads.at(-1) ?? 0, judges.at(-1) ?? 0];
-    process.stderr.write(`${rows} rows a window: read ${took.toFixed(2)} s, judged ${judged.toFixed(2)} s\n`);
+    const standard = { encoding, encodingDigest: "e", reference, counted, segments: [] };
+    const judged = judgeWindows(store, () => Promise.resolve(standard), {
+      ...{ model, size: "5m", sizeMs: 5 * MINUTE, begunMs: START, budgetMs: 5 * MINUTE, windows },
+      profile: DRIFT_PROFILES.governance,
+    });
+    results = 0;
+    for await (const part of judged) for (const { rows: found } of part) results += found.length;
+    seconds.push((performance.now() - begin) / 1000);
+    cpu.push(secondsOf(process.cpuUsage(beginCpu)));
+    process.stderr.write(`${rows} rows a window: read and judged in ${(seconds.at(-1) ?? 0).toFixed(2)} s\n`);
   }
-  return {
-    ...{ rows_a_window: rows, read_seconds: median(reads), judge_seconds: median(judges) },
-    ...{ read_cpu_seconds: median(cpu.read), judge_cpu_seconds: median(cpu.judge), results },
-  };
+  return { rows_a_window: rows, seconds: median(seconds), cpu_seconds: median(cpu), results };
 };
 
 const secondsOf = ({ user, system }: NodeJS.CpuUsage): number => (user + system) / 1e6;

@@ -22,6 +22,8 @@ export interface FeatureHistogram {
 /** The same as counts by code, 256 of them: what a day of windows is judged by, without a pair made for each bin. */
 export interface FeatureCounts extends Omit<FeatureHistogram, "histogram"> {
   readonly counts: Float64Array;
+  /** Rows counted; null where these are no counts. */
+  readonly rows: number | null;
 }
 
 export interface ScoreHistogram {

@@ -7,7 +7,7 @@ import path from "node:path";
 import { RunningStack } from "../contracts/config.ts";
 import { ConfigError, loadConfig, projectRoot, type Config } from "./adapters/config.ts";
 import { migrate } from "./adapters/migrations.ts";
-import { connectRedis } from "./adapters/redis.ts";
+import { connectRedis, REDIS_SETTINGS } from "./adapters/redis.ts";
 import { API_FLAGS, supervise, type Supervised } from "./adapters/supervisor.ts";
 import { loadPolicy, wireClickhouse, wireStores } from "./wiring.ts";
 
@@ -189,10 +189,7 @@ const startRedis = async (
   mkdirSync(folder, { recursive: true });
   const port = await freePort("127.0.0.1");
   const url = `redis://127.0.0.1:${port}`;
-  const args = [
-    ...["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""],
-    ...["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"],
-  ];
+  const args = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, ...REDIS_SETTINGS];
   const ask = async (): Promise<boolean> => {
     const client = connectRedis({ url }, { timeoutMs: 1_000 });
     try {

@@ -1,22 +1,13 @@
 // Stage: measure. Judges each closed window's snapshot against its version's reference; what was right once labels have matured is counted
 // beside it. Idempotent by snapshot digest (drift) and by window and maturity (outcomes). It never decides.
-import type { PerformanceRow, Span } from "../contracts/counts.ts";
+import type { PerformanceRow } from "../contracts/counts.ts";
 import type { DriftProfile } from "../contracts/drift-profile.ts";
-import { ALL, type Snapshot } from "../contracts/snapshot.ts";
+import { ALL } from "../contracts/snapshot.ts";
 import { durationMs } from "../src/core/duration.ts";
-import {
-  byWindow,
-  driftOf,
-  estimateOf,
-  referenceCounts,
-  scoresOf,
-  trustScore,
-  type WindowMeasurement,
-} from "../src/core/measurement.ts";
+import { estimateOf, referenceCounts, scoresOf, trustScore } from "../src/core/measurement.ts";
 import { windowStart } from "../src/core/time.ts";
 import { closedWindows } from "../src/core/window.ts";
 import type {
-  Bundle,
   KeepsMeasures,
   KeepsSnapshots,
   Log,
@@ -25,6 +16,15 @@ import type {
   ReadsRegistry,
   ReadsTraffic,
 } from "../src/ports.ts";
+import {
+  HISTORY_MS,
+  judgeWindows,
+  spanOf,
+  type Due,
+  type DueWindow,
+  type Judgement,
+  type Standard,
+} from "../src/stages/judgements.ts";
 import { gatherOutcomes, type OutcomeOptions, type Outcomes } from "../src/stages/outcomes.ts";
 
 export interface MeasurePorts {
@@ -36,9 +36,6 @@ export interface MeasurePorts {
   readonly progress: Progress;
   readonly log: Log;
 }
-
-/** History that a window is judged beside: usual volumes, and the newest quality. */
-const HISTORY_MS = 28 * 86_400_000;
 
 /** Measures all that has closed or matured by `throughMs`, of every model and window size. */
 export const measure = async (
@@ -93,86 +90,47 @@ const measureDrift = async (
 const judge = async (
   ports: MeasurePorts,
   { windows, profile }: OutcomeOptions,
-  by: {
-    model: string;
-    size: string;
-    sizeMs: number;
-    /** Begin of the window in which the model's first event lies. */
-    begunMs: number;
-    due: Awaited<ReturnType<KeepsSnapshots["unjudged"]>>;
+  by: Pick<Due, "model" | "size" | "sizeMs" | "begunMs"> & {
+    due: readonly DueWindow[];
     /** Over once all that has matured is counted. */
     matured: Promise<void>;
   },
 ): Promise<void> => {
-  const { model, size, sizeMs, due } = by;
-  const starts = due.map(({ snapshot }) => Date.parse(snapshot.window_start));
-  const span = { startMs: Math.min(...starts), endMs: Math.max(...starts) + sizeMs };
-  const past = { startMs: span.startMs - HISTORY_MS, endMs: span.endMs };
-  const [features, scores, volumes, matured] = await Promise.all([
-    ports.snapshots.counts({ model, size, span }),
-    ports.snapshots.scores({ model, size, span, bucketMs: sizeMs }),
-    ports.snapshots.volumes({ model, size, span: past }),
-    // Only where an outlook is kept does it matter what was right before.
-    size === windows.decide ? by.matured.then(() => newestMatured(ports, model, size, past)) : [],
-  ]);
-  const [featuresAt, scoresAt] = [byWindow(features), byWindow(scores)];
-  const countedOf = once((bundle: Bundle) => referenceCounts(bundle.encoding, bundle.reference));
-  const measured = [];
-  for (const { snapshot, alone } of due) {
-    const startMs = Date.parse(snapshot.window_start);
-    const bundle = await ports.registry.bundle(model, snapshot.version);
-    const contract = bundle.preprocessor.contract.definition;
-    // Of what lies around the windows of this look, only what a look right after this window would have found: days that are caught up
-    // together are judged as if each had been looked at in time.
-    const history = volumes.filter((one) => one.windowStartMs >= startMs - HISTORY_MS);
-    const of = matured.find(
-      (row) =>
-        row.version === snapshot.version &&
-        row.windowStartMs >= startMs + sizeMs - HISTORY_MS &&
-        row.maturedAtMs <= startMs + sizeMs,
-    );
-    const measurement: WindowMeasurement = {
-      snapshot,
-      windowMs: sizeMs,
-      whole: alone && startMs >= by.begunMs,
-      budgetMs: Math.min(sizeMs, durationMs(windows.decide)),
-      encoding: bundle.encoding,
-      encodingDigest: bundle.metadata.encoding_digest,
-      reference: bundle.reference,
-      counted: countedOf(bundle),
-      profile,
-      ...(await successionOf(ports, bundle)),
-      segments: contract.segments.map((s) => s.feature),
-      features: featuresAt.get(startMs) ?? [],
-      scores: scoresAt.get(startMs) ?? [],
-      history,
-    };
-    measured.push({
-      snapshot,
-      measurement,
-      matured: of ?? null,
-      threshold: bundle.metadata.threshold,
-      rows: driftOf(measurement),
+  const { model, size, sizeMs, due, matured } = by;
+  const standardOf = once((version: string) => standardIn(ports, model, version));
+  // Only where an outlook is kept does it matter what was right before.
+  const quality =
+    size === windows.decide ? matured.then(() => newestMatured(ports, model, size, due, sizeMs)) : null;
+  // Awaited where it is needed; a failure before that is told by whatever failed first.
+  quality?.catch(() => undefined);
+  const judged = judgeWindows(ports.snapshots, standardOf, {
+    ...by,
+    budgetMs: Math.min(sizeMs, durationMs(windows.decide)),
+    profile,
+    windows: due,
+  });
+  for await (const part of judged) {
+    // Drift rows are what says that a snapshot was judged: after a crash all that comes before them is written again, to the same tokens.
+    if (quality !== null)
+      for (const one of part)
+        await keepOutlook(ports, { model, size, sizeMs, quality: await quality, ...one });
+    await ports.measures.keepDrift({
+      model,
+      profile: profile.name,
+      results: part.map(({ snapshot, rows }) => ({
+        size,
+        windowStartMs: Date.parse(snapshot.window_start),
+        version: snapshot.version,
+        revision: snapshot.revision,
+        digest: snapshot.digest,
+        rows,
+      })),
     });
   }
-  // Drift rows are what says that a snapshot was judged: after a crash all that comes before them is written again, to the same tokens.
-  if (size === windows.decide) for (const one of measured) await keepOutlook(ports, { model, size, ...one });
-  await ports.measures.keepDrift({
-    model,
-    profile: profile.name,
-    results: measured.map(({ snapshot, rows }) => ({
-      size,
-      windowStartMs: Date.parse(snapshot.window_start),
-      version: snapshot.version,
-      revision: snapshot.revision,
-      digest: snapshot.digest,
-      rows,
-    })),
-  });
 };
 
 /** Remembers what was worked out of each argument, as long as the one who asks lives. */
-const once = <A extends object, B>(of: (argument: A) => B): ((argument: A) => B) => {
+const once = <A, B>(of: (argument: A) => B): ((argument: A) => B) => {
   const known = new Map<A, B>();
   return (argument) => {
     const before = known.get(argument) ?? of(argument);
@@ -181,50 +139,56 @@ const once = <A extends object, B>(of: (argument: A) => B): ((argument: A) => B)
   };
 };
 
-/** Feature importance of a version beside that of the version published before it. */
-const successionOf = async (
-  ports: MeasurePorts,
-  bundle: Bundle,
-): Promise<Pick<WindowMeasurement, "importance">> => {
-  const { model, version } = bundle.metadata;
-  const versions = await ports.registry.versions(model);
+/** A version's reference, counted, and its feature importance beside that of the version published before it. */
+const standardIn = async (ports: MeasurePorts, model: string, version: string): Promise<Standard> => {
+  const [bundle, versions] = await Promise.all([
+    ports.registry.bundle(model, version),
+    ports.registry.versions(model),
+  ]);
   const before = versions[versions.indexOf(version) - 1];
-  if (before === undefined) return {};
-  const previous = (await ports.registry.bundle(model, before)).metrics.importance;
-  return { importance: { previous, current: bundle.metrics.importance } };
+  const previous =
+    before === undefined ? null : (await ports.registry.bundle(model, before)).metrics.importance;
+  return {
+    encoding: bundle.encoding,
+    encodingDigest: bundle.metadata.encoding_digest,
+    reference: bundle.reference,
+    counted: referenceCounts(bundle.encoding, bundle.reference),
+    segments: bundle.preprocessor.contract.definition.segments.map((s) => s.feature),
+    ...(previous === null ? {} : { importance: { previous, current: bundle.metrics.importance } }),
+  };
 };
 
 /** What can be said of quality before the labels come: the estimate and the trust score of one judged window. */
 const keepOutlook = async (
   ports: MeasurePorts,
-  by: {
-    model: string;
-    size: string;
-    snapshot: Snapshot;
-    measurement: WindowMeasurement;
-    matured: PerformanceRow | null;
-    threshold: number;
-    rows: ReturnType<typeof driftOf>;
-  },
+  by: Judgement & { model: string; size: string; sizeMs: number; quality: readonly PerformanceRow[] },
 ): Promise<void> => {
-  const { model, size, snapshot, measurement, matured, threshold, rows } = by;
+  const { model, size, sizeMs, quality, snapshot, measurement, rows } = by;
+  const { version, revision } = snapshot;
+  const windowStartMs = Date.parse(snapshot.window_start);
+  const endMs = windowStartMs + sizeMs;
+  const matured =
+    quality.find(
+      (row) => row.version === version && row.windowStartMs >= endMs - HISTORY_MS && row.maturedAtMs <= endMs,
+    ) ?? null;
+  const { threshold } = (await ports.registry.bundle(model, version)).metadata;
   const estimate = estimateOf({ ...measurement, threshold, matured });
   const trust = trustScore({ drift: rows, scores: scoresOf(measurement), snapshot, matured });
-  const windowStartMs = Date.parse(snapshot.window_start);
-  const { version, revision } = snapshot;
   await Promise.all([
     estimate === null ? null : ports.measures.keepPerformance({ model, size, rows: [estimate] }),
     ports.measures.keepTrust({ model, size, windowStartMs, version, revision, ...trust }),
   ]);
 };
 
-/** Realised rows of production in a span, newest first. */
+/** Realised rows of production that any of some windows can look back on, newest first. */
 const newestMatured = async (
   ports: MeasurePorts,
   model: string,
   size: string,
-  span: Span,
+  due: readonly DueWindow[],
+  sizeMs: number,
 ): Promise<PerformanceRow[]> => {
+  const span = spanOf(due, sizeMs, HISTORY_MS);
   const rows = await ports.measures.performance({ model, size, span, scope: ALL });
   return rows
     .filter((row) => row.kind === "realised" && row.role === "production" && row.labelled > 0)

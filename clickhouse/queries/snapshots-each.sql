@@ -37,3 +37,4 @@ WHERE model = {model:String}
   )
 ORDER BY window_start, version, role, encoding, position
 LIMIT 1 BY window_start, version, role, encoding, position
+SETTINGS max_threads = 1

@@ -1,7 +1,7 @@
 // Adapter: the answer of `snapshots-each` in RowBinary as counts by code. A day of windows holds thousands of histograms, so that
 // they are read from the bytes into shared blocks, without an object for a bin. What cannot be counts is NaN, never 0.
 import type { Bucketed, FeatureCounts } from "../../contracts/counts.ts";
-import { CODES } from "../core/histogram.ts";
+import { CODES, rowsCounted } from "../core/histogram.ts";
 import { RoleRow } from "./rows.ts";
 
 /** Histograms a block: few enough that a window that is kept does not keep a day. */
@@ -22,8 +22,8 @@ export const featureCounts = (bytes: Buffer): Bucketed<FeatureCounts>[] => {
     const place = (rows.length % BLOCK) * CODES;
     if (place === 0) block = new Float64Array(BLOCK * CODES);
     const counts = block.subarray(place, place + CODES);
-    cells.histogram(counts);
-    rows.push({ windowStartMs, version, role, encoding, position, counts });
+    const counted = cells.histogram(counts);
+    rows.push({ windowStartMs, version, role, encoding, position, counts, rows: counted });
   }
   return rows;
 };
@@ -59,7 +59,8 @@ const createCells = (bytes: Buffer) => {
       if (byte < 0x80) return value;
     }
   };
-  const histogram = (into: Float64Array): void => {
+  /** Gives the rows that were counted; null where these are no counts. */
+  const histogram = (into: Float64Array): number | null => {
     const shape = bytes[pass(1)];
     const codes = length();
     const codesAt = pass(codes);
@@ -72,13 +73,18 @@ const createCells = (bytes: Buffer) => {
     const high = pass(highs * 8);
     if (shape !== LISTED && shape !== CONSECUTIVE) {
       into.fill(NaN);
-      return;
+      return null;
     }
     const first = bytes[codesAt] ?? 0;
     // Most of a day of short windows: neighbouring codes, counts of a byte. Nothing else is asked of each bin.
     if (shape === CONSECUTIVE && middles === 0 && highs === 0) {
-      for (let i = 0; i < size; i++) into[first + i] = bytes[low + i] ?? NaN;
-      return;
+      let rows = 0;
+      for (let i = 0; i < size; i++) {
+        const count = bytes[low + i] ?? NaN;
+        into[first + i] = count;
+        rows += count;
+      }
+      return rows;
     }
     for (let i = 0; i < size; i++) {
       const code = shape === CONSECUTIVE ? first + i : (bytes[codesAt + i] ?? 0);
@@ -87,6 +93,7 @@ const createCells = (bytes: Buffer) => {
       if (highs > 0) count += Number(bytes.readBigUInt64LE(high + i * 8)) * 65_536;
       into[code] = (into[code] ?? NaN) + count;
     }
+    return rowsCounted(into);
   };
   return {
     hasMore: (): boolean => at < bytes.length,

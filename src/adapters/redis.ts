@@ -9,6 +9,15 @@ export type RedisWhere =
 
 export type RedisClient = Redis | Cluster;
 
+/**
+ * What a Redis of ours is started with: an acknowledged entry survives a power cut, nothing is ever evicted. What is compressed in a rewrite
+ * of its log costs an eighth of two processors at full load, for bytes that the next rewrite throws away.
+ */
+export const REDIS_SETTINGS = [
+  ...["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"],
+  ...["--rdbcompression", "no", "--save", ""],
+] as const;
+
 /** Below this a dead socket is taken for a quiet one (ms). */
 const SOCKET_TIMEOUT_MS = 15_000;
 

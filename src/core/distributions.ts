@@ -104,12 +104,23 @@ export function kolmogorovSf(x: number): number {
   if (x <= 0) return 1;
   let sum = 0;
   if (x < 1.18) {
-    for (let k = 1; k <= 20; k++) sum += Math.exp((-((2 * k - 1) ** 2) * Math.PI ** 2) / (8 * x * x));
+    for (let k = 1; k <= 20; k++) {
+      const term = Math.exp((-((2 * k - 1) ** 2) * Math.PI ** 2) / (8 * x * x));
+      sum += term;
+      if (term <= sum * ROUNDED_AWAY) break;
+    }
     return 1 - (Math.sqrt(2 * Math.PI) / x) * sum;
   }
-  for (let k = 1; k <= 20; k++) sum += (k % 2 === 1 ? 1 : -1) * Math.exp(-2 * k * k * x * x);
+  for (let k = 1; k <= 20; k++) {
+    const term = Math.exp(-2 * k * k * x * x);
+    sum += k % 2 === 1 ? term : -term;
+    if (term <= sum * ROUNDED_AWAY) break;
+  }
   return 2 * sum;
 }
+
+/** Terms this much smaller than their sum change none of its bits. */
+const ROUNDED_AWAY = 1e-17;
 
 /**
  * Adjusted p-values of Benjamini and Hochberg in the order given: reject where adjusted ≤ α. Throws on NaN, because a p-value
@@ -117,11 +128,11 @@ export function kolmogorovSf(x: number): number {
  */
 export function benjaminiHochberg(p: readonly number[]): number[] {
   if (p.some((value) => !(value >= 0 && value <= 1))) throw new RangeError("p-values must lie in [0, 1]");
-  const order = p.map((value, index) => ({ value, index })).sort((a, b) => b.value - a.value);
+  const order = Uint32Array.from(p, (_, index) => index).sort((a, b) => (p[b] ?? NaN) - (p[a] ?? NaN));
   const adjusted = new Array<number>(p.length).fill(1);
   let least = 1;
-  order.forEach(({ value, index }, position) => {
-    least = Math.min(least, (value * p.length) / (p.length - position));
+  order.forEach((index, position) => {
+    least = Math.min(least, ((p[index] ?? NaN) * p.length) / (p.length - position));
     adjusted[index] = least;
   });
   return adjusted;

@@ -5,7 +5,7 @@ import type { ContinuousEncoding, FeatureEncoding, OrdinalEncoding } from "../..
 import { chiSquareQuantile, chiSquareSf, kolmogorovSf } from "./distributions.ts";
 import { CODES, totalOf } from "./histogram.ts";
 import type { Counts } from "./histogram.ts";
-import { axisOf, CELLS, equalCells, rowsByCell, runningSum } from "./reference-facts.ts";
+import { axisOf, CELLS, equalCells, rowsByCell } from "./reference-facts.ts";
 import type { Axis, EqualCells } from "./reference-facts.ts";
 
 /** One distance: `value` and `p` are null where they do not exist; `at_least` marks a value that is a lower bound. */
@@ -58,9 +58,9 @@ export function psi10(
   return psiOfCells(cellsOf(known ?? equalCells(reference, 8, encoding.edges.length, true), current));
 }
 
-/** `score_psi_10`: the same over score bins, which have neither overflow nor missing. */
-export function scorePsi10(reference: Counts, current: Counts): Divergence {
-  return psiOfCells(cellsOf(equalCells(reference, 0, reference.length, false), current));
+/** `score_psi_10`: the same over score bins, which have neither overflow nor missing, in the reference's cells. */
+export function scorePsi10(current: Counts, cells: EqualCells): Divergence {
+  return psiOfCells(cellsOf(cells, current));
 }
 
 const cellsOf = (known: EqualCells, current: Counts): Cells => ({
@@ -159,42 +159,66 @@ function smallestFirst(cells: Cells): ArrayLike<number> {
   return keys;
 }
 
+/** What two histograms on one axis are apart by. */
+export type Apart = { readonly ks: Divergence; readonly w1: Divergence };
+
 /**
- * `ks_d`: largest difference of the cumulative shares at bin edges, missing left out (it has a rate of its own). p is the
- * two-sample asymptotic Kolmogorov tail, conservative on bins. `valued`: the current rows that are not missing, where known.
+ * `ks_d` and `w1_over_refstd` in one look along the axis: the largest difference of the cumulative shares at bin edges, and the area
+ * between them over the encoding's reference standard deviation (ddof 0), so that one unit holds for every version. Missing is left out of
+ * both (it has a rate of its own). KS: p is the two-sample asymptotic Kolmogorov tail, conservative on bins. W1: inner bins stand at their
+ * reference means, ordinals at their values; overflow stands at the end nearest the range, so with any overflow it is a lower bound.
+ * `valued`: the current rows that are not missing, where known.
  */
-export function ksD(
+export function apartAlong(
   encoding: ContinuousEncoding | OrdinalEncoding,
   reference: Counts,
   current: Counts,
   known: Axis | null = null,
   valued?: number,
-): Divergence {
-  const codes = encoding.kind === "continuous" ? encoding.edges.length + 16 : encoding.values.length;
-  return ksOfCells(known?.upTo ?? runningSum(reference, codes), current, valued);
+): Apart {
+  const { codes, steps, upTo, rows: nReference } = known ?? axisOf(encoding, reference);
+  const nCurrent = valued ?? sumOf(current, codes.length);
+  if (nReference === 0 || nCurrent === 0) {
+    const none = withheld("insufficient", "no values", nReference, nCurrent);
+    return { ks: none, w1: none };
+  }
+  let c = 0;
+  let widest = 0;
+  let area = 0;
+  for (let i = 0; i < codes.length; i++) {
+    c += current[codes[i] ?? NaN] ?? NaN;
+    // In rows × rows, which are whole numbers: nothing is rounded before the end.
+    const gap = Math.abs((upTo[i] ?? NaN) * nCurrent - c * nReference);
+    if (gap > widest) widest = gap;
+    area += gap * (steps[i] ?? NaN);
+  }
+  const ks = ksOf(Number.isNaN(c) ? NaN : widest, nReference, nCurrent);
+  if (!(encoding.sd > 0))
+    return { ks, w1: withheld("degenerate", "reference does not vary", nReference, nCurrent) };
+  const w1 = measured(area / (nReference * nCurrent) / encoding.sd, null, nReference, nCurrent);
+  const overflow = encoding.kind === "continuous" && holdsOverflow(encoding, reference, current);
+  return { ks, w1: overflow ? { ...w1, atLeast: true } : w1 };
+}
+
+function ksOf(widest: number, nReference: number, nCurrent: number): Divergence {
+  const d = widest / (nReference * nCurrent);
+  const p = kolmogorovSf(d * Math.sqrt((nReference * nCurrent) / (nReference + nCurrent)));
+  return measured(d, p, nReference, nCurrent);
 }
 
 /** `score_ks_d`: the same over score bins. */
 export function scoreKsD(reference: Counts, current: Counts): Divergence {
-  return ksOfCells(runningSum(reference, reference.length), current);
-}
-
-/** `upTo`: reference rows up to each cell. */
-function ksOfCells(upTo: Float64Array, current: Counts, nCurrent = sumOf(current, upTo.length)): Divergence {
-  const length = upTo.length;
-  const nReference = upTo[length - 1] ?? 0;
+  const nReference = totalOf(reference);
+  const nCurrent = totalOf(current);
   if (nReference === 0 || nCurrent === 0) return withheld("insufficient", "no values", nReference, nCurrent);
-  let c = 0;
+  let [r, c] = [0, 0];
   let widest = 0;
-  for (let i = 0; i < length; i++) {
-    c += current[i] ?? NaN;
-    const apart = (upTo[i] ?? NaN) * nCurrent - c * nReference;
-    if (apart > widest) widest = apart;
-    else if (-apart > widest) widest = -apart;
+  for (let bin = 0; bin < reference.length; bin++) {
+    r += reference[bin] ?? NaN;
+    c += current[bin] ?? NaN;
+    widest = Math.max(widest, Math.abs(r * nCurrent - c * nReference));
   }
-  const d = widest / (nReference * nCurrent);
-  const p = kolmogorovSf(d * Math.sqrt((nReference * nCurrent) / (nReference + nCurrent)));
-  return measured(d, p, nReference, nCurrent);
+  return ksOf(widest, nReference, nCurrent);
 }
 
 /** How far `ks_d` may fall short of the D of the raw values: the largest smaller-side mass of any one bin. */
@@ -205,34 +229,6 @@ export function ksBinningBound(reference: Counts, current: Counts): number {
   for (let i = 0; i < MISSING; i++)
     bound = Math.max(bound, Math.min((reference[i] ?? 0) / nReference, (current[i] ?? 0) / nCurrent));
   return bound;
-}
-
-/**
- * `w1_over_refstd`: Wasserstein-1 between the histograms over the encoding's reference standard deviation (ddof 0), so that one
- * unit holds for every version. Inner bins stand at their reference means, ordinals at their values, missing is left out;
- * overflow stands at the end nearest the range, so with any overflow the value is a lower bound.
- */
-export function w1OverRefstd(
-  encoding: ContinuousEncoding | OrdinalEncoding,
-  reference: Counts,
-  current: Counts,
-  known: Axis | null = null,
-  valued?: number,
-): Divergence {
-  const { codes, steps, shares, rows: nReference } = known ?? axisOf(encoding, reference);
-  const length = codes.length;
-  const nCurrent = valued ?? sumOf(current, length);
-  if (nReference === 0 || nCurrent === 0) return withheld("insufficient", "no values", nReference, nCurrent);
-  if (!(encoding.sd > 0)) return withheld("degenerate", "reference does not vary", nReference, nCurrent);
-  let apart = 0;
-  let gap = 0;
-  for (let i = 0; i + 1 < length; i++) {
-    gap += (shares[i] ?? NaN) - (current[codes[i] ?? 0] ?? NaN) / nCurrent;
-    apart += Math.abs(gap) * (steps[i] ?? NaN);
-  }
-  const overflow = encoding.kind === "continuous" && holdsOverflow(encoding, reference, current);
-  const result = measured(apart / encoding.sd, null, nReference, nCurrent);
-  return overflow ? { ...result, atLeast: true } : result;
 }
 
 function holdsOverflow(encoding: ContinuousEncoding, reference: Counts, current: Counts): boolean {

@@ -28,10 +28,12 @@ export function judgeWindow(evidence: WindowEvidence): DriftRow[] {
     typeof profile.alpha === "number"
       ? profile.alpha
       : alphaFor(profile.alpha, (evidence.budgetMs ?? windowMs) / DAY_MS);
-  const features = evidence.features.flatMap((feature) => featureFindings(feature, windowMs, profile));
+  const read: Finding[] = [];
+  for (const feature of evidence.features) read.push(...featureFindings(feature, windowMs, profile));
   const { quality, other } = trafficFindings(evidence);
+  read.push(...other);
   // Two families: what the verdict reads (features, scores, labels, segments), and the quality of the input.
-  return [...settle([...features, ...other], alpha, profile), ...settle(quality, alpha, profile)];
+  return [...settle(read, alpha, profile), ...settle(quality, alpha, profile)];
 }
 
 /** The family-wise level of one window that spends a false-alarm budget evenly: windows of a day, one alarm in 30 days: 1/30. */
@@ -76,6 +78,8 @@ function statusOf(
   return bandOf({ effect: Math.abs(value), pAdjusted, alpha, band });
 }
 
+const STEADY: { status: DriftStatus; reason: string } = { status: "steady", reason: "" };
+
 /** Where an effect falls: breach, watch or steady. An effect beyond its threshold that noise explains is steady, and says so. */
 export function bandOf(at: { effect: number; pAdjusted: number | null; alpha: number; band: Band }): {
   status: DriftStatus;
@@ -87,14 +91,12 @@ export function bandOf(at: { effect: number; pAdjusted: number | null; alpha: nu
   if (Number.isNaN(effect)) return { status: "broken", reason: "no value" };
   if (band.by === "p") {
     const rejected = (pAdjusted ?? 1) <= band.breach;
-    return rejected
-      ? { status: "breach", reason: `p at most ${band.breach}` }
-      : { status: "steady", reason: "" };
+    return rejected ? { status: "breach", reason: `p at most ${band.breach}` } : STEADY;
   }
   const passes = band.compare === "above" ? exceeds : reaches;
   const watch = band.watch !== null && passes(effect, band.watch);
   const breach = passes(effect, band.breach);
-  if (!watch && !breach) return { status: "steady", reason: "" };
+  if (!watch && !breach) return STEADY;
   if (band.by === "effect_and_p" && (pAdjusted ?? 1) > alpha)
     return { status: "steady", reason: "no more than noise at this number of rows" };
   return breach

@@ -4,8 +4,8 @@ import { MISSING, OTHER } from "../../contracts/encoding.ts";
 import type { FeatureEncoding } from "../../contracts/encoding.ts";
 import type { DriftStatistic, DriftStatus, DriftSubject } from "../../contracts/drift.ts";
 import type { Band, DriftProfile, FeatureStatistic } from "../../contracts/drift-profile.ts";
-import { chi2Contingency, ksD, psi10, shareDistance, w1OverRefstd } from "./divergence.ts";
-import type { Divergence } from "./divergence.ts";
+import { apartAlong, chi2Contingency, psi10, shareDistance } from "./divergence.ts";
+import type { Apart, Divergence } from "./divergence.ts";
 import { twoProportion } from "./distributions.ts";
 import { rowsCounted, totalOf } from "./histogram.ts";
 import type { Counts } from "./histogram.ts";
@@ -45,13 +45,16 @@ export type Finding = {
 const DAY_MS = 86_400_000;
 const CYCLE_MS = { day: DAY_MS, week: 7 * DAY_MS } as const;
 
+/** The cycle of a feature of which a window is not a whole number; null where there is none, or it is whole. */
+const brokenCycle = (encoding: FeatureEncoding, windowMs: number): Cycle | null => {
+  if (encoding.kind !== "ordinal" || encoding.cycle === null) return null;
+  return windowMs <= 0 || windowMs % CYCLE_MS[encoding.cycle] !== 0 ? encoding.cycle : null;
+};
+
 /** The longest cycle of which a window is not a whole number, null where it is whole for every feature. */
 export const partialCycle = (encodings: readonly FeatureEncoding[], windowMs: number): Cycle | null => {
-  const cycles = encodings.map((encoding) => (encoding.kind === "ordinal" ? encoding.cycle : null));
-  const partial = (["week", "day"] as const).find(
-    (cycle) => cycles.includes(cycle) && (windowMs <= 0 || windowMs % CYCLE_MS[cycle] !== 0),
-  );
-  return partial ?? null;
+  const broken = encodings.map((encoding) => brokenCycle(encoding, windowMs));
+  return (["week", "day"] as const).find((cycle) => broken.includes(cycle)) ?? null;
 };
 
 /** Why a value that swings with a cycle has no verdict in part of one. */
@@ -78,16 +81,17 @@ export function featureFindings(
     const band = profile.features[0] ?? profile.one_valued;
     return [blank(encoding.feature, statistic ?? "psi_10", band, reason)];
   }
-  const sides = { encoding, feature, facts, reference, current, valued: rows - (current[MISSING] ?? 0) };
-  const cycle = partialCycle([encoding], windowMs);
+  const valued = rows - (current[MISSING] ?? 0);
+  const sides: Sides = { encoding, feature, facts, reference, current, valued, apart: null };
+  const cycle = brokenCycle(encoding, windowMs);
   const rule = judgeOf(sides, profile);
-  const reported = profile.report.filter(
-    (statistic) => statistic !== rule.statistic && applies(statistic, encoding.kind),
-  );
-  return [rule.statistic, ...reported].map((statistic, place) => {
-    const found = finding(sides, statistic, place === 0 ? rule.band : null, profile.rows_min);
-    return cycle === null ? found : { ...found, value: null, p: null, withheld: notWhole(cycle) };
-  });
+  const found = [finding(sides, rule.statistic, rule.band, profile.rows_min)];
+  for (const statistic of profile.report)
+    if (statistic !== rule.statistic && applies(statistic, encoding.kind))
+      found.push(finding(sides, statistic, null, profile.rows_min));
+  return cycle === null
+    ? found
+    : found.map((one) => ({ ...one, value: null, p: null, withheld: notWhole(cycle) }));
 }
 
 /** Rows of the window, counted once for all that is measured of them; null where they are not counts. */
@@ -102,6 +106,8 @@ type Sides = {
   current: Counts;
   /** Current rows that are not missing. */
   valued: number;
+  /** What KS and W1 found, in the one look both take; null before. */
+  apart: Apart | null;
 };
 
 function judgeOf(sides: Sides, profile: DriftProfile): { statistic: FeatureStatistic; band: Band } {
@@ -122,15 +128,7 @@ function judgeOf(sides: Sides, profile: DriftProfile): { statistic: FeatureStati
 
 function finding(sides: Sides, statistic: FeatureStatistic, band: Band | null, rowsMin: number): Finding {
   const measure = STATISTICS[statistic](sides);
-  const short = Math.min(measure.nReference, measure.nCurrent) < rowsMin;
-  const unsound = measure.value !== null && !Number.isFinite(measure.value);
-  const withheld = ((): Finding["withheld"] => {
-    if (unsound) return { status: "broken", reason: "value is not a number" };
-    if (measure.state === "degenerate") return { status: "degenerate", reason: measure.reason };
-    if (short) return { status: "insufficient", reason: `fewer than ${rowsMin} rows` };
-    if (measure.state === "insufficient") return { status: "insufficient", reason: measure.reason };
-    return null;
-  })();
+  const withheld = withholding(measure, rowsMin);
   return {
     subject: "feature",
     feature: sides.encoding.feature,
@@ -143,6 +141,15 @@ function finding(sides: Sides, statistic: FeatureStatistic, band: Band | null, r
     band,
     withheld,
   };
+}
+
+function withholding(measure: Divergence, rowsMin: number): Finding["withheld"] {
+  if (measure.value !== null && !Number.isFinite(measure.value))
+    return { status: "broken", reason: "value is not a number" };
+  if (measure.state === "degenerate") return { status: "degenerate", reason: measure.reason };
+  if (Math.min(measure.nReference, measure.nCurrent) < rowsMin)
+    return { status: "insufficient", reason: `fewer than ${rowsMin} rows` };
+  return measure.state === "insufficient" ? { status: "insufficient", reason: measure.reason } : null;
 }
 
 const STATISTICS: Record<FeatureStatistic, (sides: Sides) => Divergence> = {
@@ -173,14 +180,14 @@ const EMPTY = { value: null, p: null, atLeast: false, nReference: 0, nCurrent: 0
 
 function kolmogorov(s: Sides): Divergence {
   if (s.encoding.kind === "nominal") return unordered(s);
-  const binned = ksD(s.encoding, s.reference, s.current, s.facts.axis, s.valued);
+  const binned = (s.apart ??= apartAlong(s.encoding, s.reference, s.current, s.facts.axis, s.valued)).ks;
   const exact = exactOf(s.feature)?.ks;
   return exact === null || exact === undefined ? binned : { ...binned, value: exact.d, p: exact.p };
 }
 
 function wasserstein(s: Sides): Divergence {
   if (s.encoding.kind === "nominal") return unordered(s);
-  const binned = w1OverRefstd(s.encoding, s.reference, s.current, s.facts.axis, s.valued);
+  const binned = (s.apart ??= apartAlong(s.encoding, s.reference, s.current, s.facts.axis, s.valued)).w1;
   const exact = exactOf(s.feature)?.w1OverRefstd ?? null;
   return exact === null ? binned : { ...binned, value: exact, atLeast: false };
 }

@@ -15,7 +15,7 @@ import type { Reference } from "../../contracts/bundle.ts";
 import { ALL, BRIER_SCALE, LOG_LOSS_SCALE, type Snapshot } from "../../contracts/snapshot.ts";
 import { judgeWindow } from "./drift.ts";
 import type { FeatureEvidence } from "./feature-drift.ts";
-import { referenceFacts, type ReferenceFacts } from "./reference-facts.ts";
+import { referenceFacts, scoreCells, type EqualCells, type ReferenceFacts } from "./reference-facts.ts";
 import { estimateFromScores, estimateValidity, maturedCalibration } from "./estimation.ts";
 import {
   addCounts,
@@ -23,7 +23,6 @@ import {
   fromSparse,
   latencyQuantile,
   LATENCY_BINS,
-  rowsCounted,
   SCORE_BINS,
   totalOf,
   type Counts,
@@ -55,15 +54,20 @@ export interface ReferenceCounts {
   /** In the encoding's order. */
   readonly features: readonly ReferenceFacts[];
   readonly scores: Counts;
+  readonly scoreCells: EqualCells;
 }
 
 /** Counts of a reference on its encoding. */
-export const referenceCounts = (encoding: Encoding, reference: Reference): ReferenceCounts => ({
-  features: encoding.features.map((feature) =>
-    referenceFacts(feature, fromSparse(reference.features[feature.feature] ?? [])),
-  ),
-  scores: referenceScores(reference),
-});
+export const referenceCounts = (encoding: Encoding, reference: Reference): ReferenceCounts => {
+  const scores = referenceScores(reference);
+  return {
+    features: encoding.features.map((feature) =>
+      referenceFacts(feature, fromSparse(reference.features[feature.feature] ?? [])),
+    ),
+    scores,
+    scoreCells: scoreCells(scores),
+  };
+};
 
 /** Reference scores whatever their label. */
 export const referenceScores = (reference: Reference): Counts =>
@@ -109,22 +113,23 @@ export interface WindowMeasurement {
 /** Drift rows of one production snapshot against its own version's reference. */
 export const driftOf = (by: WindowMeasurement): DriftRow[] => {
   const startMs = Date.parse(by.snapshot.window_start);
-  const own = new Map<number, Bucketed<FeatureCounts>>();
+  const own: (Bucketed<FeatureCounts> | undefined)[] = [];
   for (const row of by.features) {
     const isOwn =
       row.windowStartMs === startMs && row.version === by.snapshot.version && row.role === by.snapshot.role;
-    if (isOwn && !own.has(row.position)) own.set(row.position, row);
+    if (isOwn) own[row.position - 1] ??= row;
   }
   const evidence = by.encoding.features.map((encoding, i): FeatureEvidence & { reference: Counts } => {
-    const found = own.get(i + 1);
+    const found = own[i];
     const isReadable = found === undefined || found.encoding === by.encodingDigest;
     const current = isReadable ? (found?.counts ?? emptyCounts()) : null;
+    const rows = found === undefined ? 0 : found.rows;
     const facts = by.counted.features[i];
     return {
       encoding,
       reference: facts?.counts ?? emptyCounts(),
       current,
-      rows: current === null ? null : rowsCounted(current),
+      rows: current === null ? null : rows,
       ...(facts === undefined ? {} : { facts }),
     };
   });
@@ -136,7 +141,7 @@ export const driftOf = (by: WindowMeasurement): DriftRow[] => {
     budgetMs: by.budgetMs,
     features: evidence,
     ...(by.importance === undefined ? {} : { importance: by.importance }),
-    scores: { reference: by.counted.scores, current: scoresOf(by) },
+    scores: { reference: by.counted.scores, current: scoresOf(by), cells: by.counted.scoreCells },
     invalid: {
       reference: { k: 0, n: by.reference.n },
       current: { k: by.snapshot.invalid, n: by.snapshot.volume },

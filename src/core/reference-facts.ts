@@ -68,6 +68,9 @@ export function equalCells(reference: Counts, first: number, bins: number, withE
   return { ...runs, reference: rowsByCell(runs, reference) };
 }
 
+/** The cells of reference scores: ten groups of equal mass. */
+export const scoreCells = (scores: Counts): EqualCells => equalCells(scores, 0, scores.length, false);
+
 /** Rows of each cell. */
 export function rowsByCell({ from, cell }: Pick<EqualCells, "from" | "cell">, counts: Counts): number[] {
   const rows = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -81,12 +84,12 @@ export function rowsByCell({ from, cell }: Pick<EqualCells, "from" | "cell">, co
   return rows;
 }
 
-/** The codes of an ordered feature in order, how far each stands from the next, and the reference's rows and their shares. */
+/** The codes of an ordered feature in order, and how far each stands from the next. */
 export type Axis = {
   readonly codes: Uint8Array;
+  /** The last stands before nothing: 0. */
   readonly steps: Float64Array;
-  readonly shares: Float64Array;
-  /** Reference rows up to each code, in the order of codes. */
+  /** Reference rows up to each code, along the axis. */
   readonly upTo: Float64Array;
   readonly rows: number;
 };
@@ -97,26 +100,15 @@ export function axisOf(encoding: ContinuousEncoding | OrdinalEncoding, reference
   const codes = Uint8Array.from(positions, (_, code) => code);
   if (encoding.kind === "ordinal") codes.sort((a, b) => (positions[a] ?? 0) - (positions[b] ?? 0));
   const at = (place: number): number => positions[codes[place] ?? NaN] ?? NaN;
-  const upTo = runningSum(reference, codes.length);
-  const rows = upTo.at(-1) ?? 0;
+  const last = codes.length - 1;
+  let rows = 0;
+  const upTo = Float64Array.from(codes, (code) => (rows += reference[code] ?? NaN));
   return {
     codes,
-    steps: Float64Array.from(codes, (_, place) => at(place + 1) - at(place)),
-    shares: Float64Array.from(codes, (code) => (reference[code] ?? NaN) / rows),
+    steps: Float64Array.from(codes, (_, place) => (place === last ? 0 : at(place + 1) - at(place))),
     upTo,
     rows,
   };
-}
-
-/** Rows of the first `length` codes up to each. */
-export function runningSum(counts: ArrayLike<number>, length: number): Float64Array {
-  const upTo = new Float64Array(length);
-  let rows = 0;
-  for (let code = 0; code < length; code++) {
-    rows += counts[code] ?? NaN;
-    upTo[code] = rows;
-  }
-  return upTo;
 }
 
 function isSound(encoding: FeatureEncoding): boolean {

@@ -9,6 +9,7 @@ import { areCounts, SCORE_BINS, scoreMean, scoreQuantile, totalOf } from "./hist
 import type { Counts } from "./histogram.ts";
 import { notWhole, partialCycle, rowsNow } from "./feature-drift.ts";
 import type { FeatureEvidence, Finding } from "./feature-drift.ts";
+import { scoreCells, type EqualCells } from "./reference-facts.ts";
 import { exceeds, reaches, round9 } from "./threshold.ts";
 
 /** k of n rows. */
@@ -19,7 +20,7 @@ export type TrafficEvidence = {
   profile: DriftProfile;
   features: readonly FeatureEvidence[];
   /** Score histograms (1,000 bins) of the reference and the window. */
-  scores?: { reference: Counts | null; current: Counts | null };
+  scores?: { reference: Counts | null; current: Counts | null; cells?: EqualCells };
   /** Invalid events of all events. */
   invalid?: { reference: Share; current: Share };
   /** Rows now, and what is usual here (`volumeBaseline`). */
@@ -37,10 +38,7 @@ export type TrafficEvidence = {
 /** Findings about data quality, and all others, each family in a stable order. */
 export function trafficFindings(evidence: TrafficEvidence): { quality: Finding[]; other: Finding[] } {
   return {
-    quality: [
-      ...evidence.features.flatMap((f) => featureQuality(f, evidence.profile)),
-      ...invalidity(evidence),
-    ],
+    quality: [...featureQualities(evidence), ...invalidity(evidence)],
     other: [
       ...predictions(evidence),
       ...volumes(evidence),
@@ -80,27 +78,29 @@ export function volumeBaseline(history: {
   return history.recent.reduce((sum, rows) => sum + rows, 0) / history.recent.length;
 }
 
-/** Missing, unseen and out-of-range rates of one feature, as its kind has them. */
-function featureQuality(evidence: FeatureEvidence, profile: DriftProfile): Finding[] {
-  const { encoding, reference, current, facts } = evidence;
-  const rows = rowsNow(evidence);
-  if (reference === null || current === null || rows === null) return [];
-  if (!(facts?.isSound ?? areCounts(reference))) return [];
-  const before = { counts: reference, rows: facts?.rows ?? totalOf(reference) };
-  const now = { counts: current, rows };
-  const rates: [keyof DriftProfile["quality"], Share, Share][] = [
-    ["missing_rate", missing(before), missing(now)],
-  ];
-  if (encoding.kind === "nominal") {
-    const unseen = (side: Side): Share => valued(side, side.counts[OTHER] ?? 0);
-    rates.push(["unseen_rate", unseen(before), unseen(now)]);
+/** Missing, unseen and out-of-range rates of every feature, as its kind has them. */
+function featureQualities({ features, profile }: TrafficEvidence): Finding[] {
+  const found: Finding[] = [];
+  for (const evidence of features) {
+    const { encoding, reference, current, facts } = evidence;
+    const { feature } = encoding;
+    const rows = rowsNow(evidence);
+    if (reference === null || current === null || rows === null) continue;
+    if (!(facts?.isSound ?? areCounts(reference))) continue;
+    const before = { counts: reference, rows: facts?.rows ?? totalOf(reference) };
+    const now = { counts: current, rows };
+    found.push(rateFinding(feature, "missing_rate", missing(before), missing(now), profile));
+    if (encoding.kind === "nominal") {
+      const [r, c] = [valued(before, reference[OTHER] ?? 0), valued(now, current[OTHER] ?? 0)];
+      found.push(rateFinding(feature, "unseen_rate", r, c, profile));
+    }
+    if (encoding.kind === "continuous") {
+      const above = 8 + encoding.edges.length;
+      const [r, c] = [valued(before, outsideOf(reference, above)), valued(now, outsideOf(current, above))];
+      found.push(rateFinding(feature, "out_of_range_rate", r, c, profile));
+    }
   }
-  if (encoding.kind === "continuous") {
-    const above = 8 + encoding.edges.length;
-    const outside = (side: Side): Share => valued(side, outsideOf(side.counts, above));
-    rates.push(["out_of_range_rate", outside(before), outside(now)]);
-  }
-  return rates.map(([statistic, r, c]) => rateFinding(encoding.feature, statistic, r, c, profile));
+  return found;
 }
 
 type Side = { counts: Counts; rows: number };
@@ -171,7 +171,7 @@ function predictions({ scores, profile, features, windowMs }: TrafficEvidence): 
     features.map((feature) => feature.encoding),
     windowMs,
   );
-  const { reference, current } = scores;
+  const { reference, current, cells } = scores;
   const banded = profile.prediction.map((band) => ({ statistic: band.statistic, band }));
   const shown = (["score_psi_10", "score_ks_d", "score_mean_shift_sd", "score_p95_shift"] as const)
     .filter((statistic) => !banded.some((b) => b.statistic === statistic))
@@ -185,7 +185,7 @@ function predictions({ scores, profile, features, windowMs }: TrafficEvidence): 
       return { ...base, ...none, withheld: fault ?? insufficient("no scores") };
     }
     const sizes = { nReference: totalOf(reference), nCurrent: totalOf(current) };
-    const measure = SCORES[statistic](reference, current);
+    const measure = SCORES[statistic](reference, current, cells);
     const withheld = measure.value === null ? insufficient("too few rows, or none to compare") : null;
     return { ...base, ...sizes, ...measure, withheld };
   });
@@ -206,9 +206,9 @@ type Measure = { value: number | null; p: number | null };
 
 const SCORES: Record<
   "score_psi_10" | "score_ks_d" | "score_mean_shift_sd" | "score_p95_shift",
-  (reference: Counts, current: Counts) => Measure
+  (reference: Counts, current: Counts, cells?: EqualCells) => Measure
 > = {
-  score_psi_10: (r, c) => pick(scorePsi10(r, c)),
+  score_psi_10: (r, c, cells) => pick(scorePsi10(c, cells ?? scoreCells(r))),
   score_ks_d: (r, c) => pick(scoreKsD(r, c)),
   score_mean_shift_sd: meanShift,
   score_p95_shift: (r, c) => {

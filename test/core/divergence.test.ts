@@ -4,15 +4,15 @@ import { MISSING } from "../../contracts/encoding.ts";
 import {
   chi2Contingency,
   ksBinningBound,
-  ksD,
+  apartAlong,
   psi10,
   psiNullQuantile,
   scoreKsD,
   scorePsi10,
   shareDistance,
-  w1OverRefstd,
 } from "../../src/core/divergence.ts";
 import { emptyCounts, SCORE_BINS } from "../../src/core/histogram.ts";
+import { scoreCells } from "../../src/core/reference-facts.ts";
 import { ksExact, w1Exact } from "../../src/core/samples.ts";
 import { lcg } from "./lcg.ts";
 import { continuousOf, countsOf, drawn, nominalOf, normals, ordinalOf, tally } from "./worlds.ts";
@@ -25,9 +25,9 @@ const c = countsOf(encoding, current);
 
 describe("oracles", () => {
   it("1..100 against 11..110 on one bin a value: KS as raw, W1 a bound from below", () => {
-    expect(ksD(encoding, r, c).value).toBeCloseTo(0.1, 12);
-    expect(ksD(encoding, r, c).p).toBeCloseTo(0.6993742, 7);
-    const w1 = w1OverRefstd(encoding, r, c);
+    expect(apartAlong(encoding, r, c).ks.value).toBeCloseTo(0.1, 12);
+    expect(apartAlong(encoding, r, c).ks.p).toBeCloseTo(0.6993742, 7);
+    const w1 = apartAlong(encoding, r, c).w1;
     expect(w1.atLeast).toBe(true);
     expect(w1.value).toBeLessThanOrEqual(0.3464274833);
     expect(w1.value).toBeGreaterThan(0.3);
@@ -76,10 +76,10 @@ describe("binned against raw", () => {
     for (const bins of [20, 100, 230]) {
       const onBins = continuousOf("x", a, bins);
       const [ca, cb] = [countsOf(onBins, a), countsOf(onBins, b)];
-      const short = (ksExact(a, b)?.d ?? NaN) - (ksD(onBins, ca, cb).value ?? NaN);
+      const short = (ksExact(a, b)?.d ?? NaN) - (apartAlong(onBins, ca, cb).ks.value ?? NaN);
       expect(short).toBeGreaterThanOrEqual(-1e-12);
       expect(short).toBeLessThanOrEqual(ksBinningBound(ca, cb) + 1e-12);
-      const w1 = w1OverRefstd(onBins, ca, cb).value ?? NaN;
+      const w1 = apartAlong(onBins, ca, cb).w1.value ?? NaN;
       expect(Math.abs(w1 - (w1Exact(a, b)?.value ?? NaN))).toBeLessThan(0.05);
     }
   });
@@ -155,8 +155,8 @@ describe("psi10", () => {
     const onBins = continuousOf("x", a, 230);
     const [ca, cb] = [countsOf(onBins, a), countsOf(onBins, b)];
     expect(psi10(onBins, ca, cb).value).toBeGreaterThan(3);
-    expect(ksD(onBins, ca, cb).value).toBeGreaterThan(0.45);
-    const w1 = w1OverRefstd(onBins, ca, cb);
+    expect(apartAlong(onBins, ca, cb).ks.value).toBeGreaterThan(0.45);
+    const w1 = apartAlong(onBins, ca, cb).w1;
     // The graded codes reach 4 ranges out; the raw value is about 25.
     expect(w1.value).toBeGreaterThan(12);
     expect(w1.atLeast).toBe(true);
@@ -189,8 +189,8 @@ describe("identity, missing and ends", () => {
     );
     const counts = countsOf(onBins, a);
     expect(psi10(onBins, counts, counts)).toMatchObject({ value: 0, p: 1 });
-    expect(ksD(onBins, counts, counts)).toMatchObject({ value: 0, p: 1 });
-    expect(w1OverRefstd(onBins, counts, counts)).toMatchObject({ value: 0 });
+    expect(apartAlong(onBins, counts, counts).ks).toMatchObject({ value: 0, p: 1 });
+    expect(apartAlong(onBins, counts, counts).w1).toMatchObject({ value: 0 });
     expect(chi2Contingency(counts, counts)).toMatchObject({ value: 0, p: 1 });
     for (const kind of [
       "js_distance_base2",
@@ -205,16 +205,16 @@ describe("identity, missing and ends", () => {
   it("KS and W1 leave missing out: it has a rate of its own; PSI counts it", () => {
     const half = r.slice();
     half[MISSING] = 100;
-    expect(ksD(encoding, r, half)).toMatchObject({ value: 0, nCurrent: 100 });
-    expect(w1OverRefstd(encoding, r, half).value).toBe(0);
+    expect(apartAlong(encoding, r, half).ks).toMatchObject({ value: 0, nCurrent: 100 });
+    expect(apartAlong(encoding, r, half).w1.value).toBe(0);
     expect(psi10(encoding, r, half).value).toBeGreaterThan(1);
   });
 
   it("orders ordinals for W1 by value whatever the contract's order", () => {
     const plain = { ...ordinalOf("o", 3), values: [0, 1, 5], sd: 1 };
     const mixed = { ...plain, values: [5, 0, 1] };
-    const straight = w1OverRefstd(plain, tally([10, 10, 10]), tally([0, 10, 20]));
-    const turned = w1OverRefstd(mixed, tally([10, 10, 10]), tally([20, 0, 10]));
+    const straight = apartAlong(plain, tally([10, 10, 10]), tally([0, 10, 20])).w1;
+    const turned = apartAlong(mixed, tally([10, 10, 10]), tally([20, 0, 10])).w1;
     expect(straight.value).toBeCloseTo(5 / 3, 12);
     expect(turned.value).toBeCloseTo(5 / 3, 12);
     expect(straight.atLeast).toBe(false);
@@ -223,8 +223,11 @@ describe("identity, missing and ends", () => {
   it("has no W1 where the reference does not vary, and nothing without values", () => {
     const constant = continuousOf("x", new Float64Array(10).fill(5), 10);
     const counts = countsOf(constant, new Float64Array(10).fill(5));
-    expect(w1OverRefstd(constant, counts, counts)).toMatchObject({ state: "degenerate", value: null });
-    expect(ksD(constant, counts, emptyCounts())).toMatchObject({ state: "insufficient", value: null });
+    expect(apartAlong(constant, counts, counts).w1).toMatchObject({ state: "degenerate", value: null });
+    expect(apartAlong(constant, counts, emptyCounts()).ks).toMatchObject({
+      state: "insufficient",
+      value: null,
+    });
     expect(shareDistance("tvd", counts, emptyCounts()).value).toBeNull();
     expect(chi2Contingency(tally([3, 0]), tally([0, 3])).value).toBeNull();
   });
@@ -237,8 +240,8 @@ describe("identity, missing and ends", () => {
       high[bin + 50] = 10;
     }
     expect(scoreKsD(low, high).value).toBeCloseTo(0.5, 12);
-    expect(scorePsi10(low, high).value).toBeGreaterThan(1);
-    expect(scorePsi10(low, low).value).toBe(0);
+    expect(scorePsi10(high, scoreCells(low)).value).toBeGreaterThan(1);
+    expect(scorePsi10(low, scoreCells(low)).value).toBe(0);
   });
 
   it("TC-37: a correlation that flips from +.9 to −.9 is invisible in marginals, and these are marginals", () => {
@@ -257,7 +260,7 @@ describe("identity, missing and ends", () => {
       const onBins = continuousOf(side, before[side], 50);
       const [a, b] = [countsOf(onBins, before[side]), countsOf(onBins, after[side])];
       expect(psi10(onBins, a, b).value).toBeLessThan(0.02);
-      expect(ksD(onBins, a, b).value).toBeLessThan(0.05);
+      expect(apartAlong(onBins, a, b).ks.value).toBeLessThan(0.05);
     }
   });
 });

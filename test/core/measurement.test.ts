@@ -35,8 +35,8 @@ const measured = (whole: boolean) => {
     ...{ snapshot, windowMs: 7 * DAY, whole, budgetMs: DAY, encoding, encodingDigest: "e", reference },
     ...{ counted: referenceCounts(encoding, reference), profile: DRIFT_PROFILES.governance, segments: [] },
     features: [
-      { ...own, position: 1, counts: tally([0, 0, 0, 0, 100, 100, 100]) },
-      { ...own, position: 2, counts: tally([100, 100, 100]) },
+      { ...own, position: 1, counts: tally([0, 0, 0, 0, 100, 100, 100]), rows: 300 },
+      { ...own, position: 2, counts: tally([100, 100, 100]), rows: 300 },
     ],
     scores: [],
     history: Array.from({ length: 9 }, (_, week) => ({

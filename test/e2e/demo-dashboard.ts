@@ -181,7 +181,7 @@ export const opensDashboard = (demo: () => DemoStack): void => {
       await close();
     });
 
-    it("carries out approve, promote and rollback by hand, each in the ledger with its reason", async () => {
+    it("carries out approve, promote, rollback, retrain and reject by hand, each in the ledger with its reason", async () => {
       const before = await governance();
       const candidate = before.candidate ?? "";
       expect(candidate).not.toBe("");
@@ -202,6 +202,10 @@ export const opensDashboard = (demo: () => DemoStack): void => {
       expect((await governance()).promoted).toBe(candidate);
       await command("Rollback", "it was a drill", /Done: /);
       expect((await governance()).promoted).toBe(before.promoted);
+      await command("Retrain", "the next one then", /Done: /);
+      await expect.poll(async () => (await governance()).candidate, { timeout: 90_000 }).not.toBe(null);
+      await command("Reject", "it was only for the drill", /Done: /);
+      expect((await governance()).candidate).toBe(null);
       expect(complaints).toEqual([]);
       await close();
     });

@@ -16,6 +16,7 @@ import { execute } from "../../workers/execute.ts";
 import { measure } from "../../workers/measure.ts";
 import { roll } from "../../workers/roll.ts";
 import { memoryPublisher, modelSet, post, wallClock } from "../support/api.ts";
+import { startCommand } from "../support/command.ts";
 import { DAY, MODEL, START, startDeployment, type Deployment, type Fact } from "../support/deployment.ts";
 import { policyText } from "../core/decision-world.ts";
 
@@ -118,6 +119,64 @@ describe("a quarantine", () => {
     expect(lifts.map((entry) => [entry.actor, entry.at])).toEqual([["policy", at]]);
     await give("release", "let-them-in", "bob");
     expect((await quarantines()).every(([, , released]) => released)).toBe(true);
+  });
+});
+
+describe("`flyball policy calibrate`", () => {
+  const calibrate = (...words: string[]) =>
+    startCommand(["policy", "calibrate", ...words], {
+      FLYBALL_HOME: house.stack.home,
+      FLYBALL_REDIS_URL: house.stack.redisUrl,
+      FLYBALL_CLICKHOUSE_URL: house.stack.clickhouseUrl,
+      FLYBALL_WINDOWS_SIZES: '["6h", "12h", "24h"]',
+    }).ended;
+
+  it("draws thresholds from the calm days of the past, none of which they would alarm, and leaves the others out by name", async () => {
+    await executeOnce();
+    await give("promote", "bootstrap");
+    for (let day = 0; day < 15; day++) await liveDay(day, same);
+    await liveDay(15, moved);
+    await look(START + 16 * DAY);
+    const told = await calibrate("--model", MODEL, "--json");
+    expect(told).toMatchObject({ status: 0, err: "" });
+    const Band = z.object({ watch: z.number(), breach: z.number() });
+    const { policy, ...found } = z
+      .looseObject({ policy: z.record(z.string(), Band) })
+      .parse(JSON.parse(told.out));
+    const day = START + 15 * DAY;
+    expect(found).toMatchObject({ model: MODEL, window: "24h", windows: 16, calm: 15 });
+    expect(found).toMatchObject({ rejected: [{ window_start_ms: day, reason: "breached: price ks_d" }] });
+    const ks = policy["ks_d"] ?? { watch: NaN, breach: NaN };
+    expect(ks.watch).toBeLessThanOrEqual(ks.breach);
+    const span = { startMs: START, endMs: START + 16 * DAY };
+    const days = await house.stores.measures.drift({ model: MODEL, size: "24h", span });
+    const beyond = days.filter(({ rows }) =>
+      rows.some(
+        ({ statistic, threshold, value }) =>
+          statistic === "ks_d" && threshold !== null && (value ?? 0) > ks.breach,
+      ),
+    );
+    expect(beyond.map(({ windowStartMs }) => windowStartMs)).toEqual([day]);
+    expect((await calibrate("--model", MODEL)).out).toMatch(
+      new RegExp(
+        `^demand: 15 calm windows of 16\\n {2}left out .*: breached: price ks_d\\n[^]*    ks_d: \\{ watch: `,
+      ),
+    );
+  });
+
+  it("says what is missing where history is too short, or not of this model", async () => {
+    await executeOnce();
+    await give("promote", "bootstrap");
+    for (const day of [0, 1]) await liveDay(day, same);
+    await look(START + 2 * DAY);
+    expect(await calibrate("--model", MODEL)).toMatchObject({
+      ...{ status: 1, out: "" },
+      err: "no thresholds: 2 calm windows of 2: at least 14 are needed\n",
+    });
+    expect(await calibrate("--model", "nobody")).toMatchObject({
+      ...{ status: 1, out: "" },
+      err: "nobody is not in the ledger\n",
+    });
   });
 });
 

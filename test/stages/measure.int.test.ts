@@ -61,6 +61,19 @@ describe("labels", () => {
     const positives = facts.filter(({ label }) => label === 1).length;
     const hits = facts.filter(({ label, p }) => label === 1 && (p ?? 0) >= 0.5).length;
     expect(row).toMatchObject({ requests: 480, labelled: 480, positives, tp: hits, fn: positives - hits });
+    // Sliced by shop: each segment's rows are counted from the same answers, and together they are no more than all.
+    const segments = await house.stack.sql(
+      "SELECT scope, requests, labelled, tp FROM performance_snapshots WHERE role = 'production' AND kind = 'realised' AND scope != 'all' ORDER BY scope",
+    );
+    const inShop = (code: number) => facts.filter(({ codes }) => codes[1] === code);
+    const hitsIn = (code: number) =>
+      inShop(code).filter(({ label, p }) => label === 1 && (p ?? 0) >= 0.5).length;
+    expect(segments).toEqual(
+      ["north", "south"].map((shop, code) => {
+        const requests = inShop(code).length;
+        return { scope: `shop=${shop}`, requests, labelled: requests, tp: hitsIn(code) };
+      }),
+    );
     const inShadow = facts.filter(({ label, p }) => label === 1 && 0.9 * (p ?? 0) >= 0.5).length;
     expect((await realised("shadow"))[0]).toMatchObject({ labelled: 480, tp: inShadow });
     const span = { startMs: START, endMs: START + DAY };

@@ -8,6 +8,7 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { REDIS_SETTINGS } from "../../src/adapters/redis.ts";
 
 export interface TestRedis {
   readonly url: string;
@@ -81,11 +82,8 @@ const launch = async (
   port: number,
   settings: readonly string[],
 ): Promise<ChildProcess | null> => {
-  const words = [
-    ...["--bind", "127.0.0.1", "--port", String(port), "--dir", dir, "--save", ""],
-    ...["--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction"],
-    ...settings,
-  ];
+  const place = ["--bind", "127.0.0.1", "--port", String(port), "--dir", dir];
+  const words = [...place, ...REDIS_SETTINGS, ...settings];
   const server = spawn("redis-server", words, { stdio: "ignore" });
   let failed = false;
   server.once("error", () => (failed = true));
