@@ -40,19 +40,23 @@ LEFT JOIN
 (
     SELECT
         model,
-        start_ms,
-        toNullable(toUInt64(uniqExactIf(feature, status = 'breach'))) AS breaches
+        toUnixTimestamp64Milli(window_start) AS start_ms,
+        toNullable(toUInt64(length(arrayDistinct(arrayFlatten(groupArray(breached)))))) AS breaches
     FROM
     (
-        SELECT model, toUnixTimestamp64Milli(window_start) AS start_ms, feature, status
-        FROM drift
-        WHERE ({model:String} = '' OR model = {model:String})
-          AND window_size = {size:String}
-          AND window_start >= {start:DateTime64(3, 'UTC')}
-          AND window_start < {end:DateTime64(3, 'UTC')}
-          AND subject = 'feature'
-        ORDER BY model, window_start, version, feature, statistic, revision DESC
-        LIMIT 1 BY model, window_start, version, feature, statistic
+        SELECT model, window_start, version, argMax(breached, revision) AS breached
+        FROM
+        (
+            SELECT model, window_start, version, revision, groupUniqArrayIf(feature, status = 'breach') AS breached
+            FROM drift
+            WHERE ({model:String} = '' OR model = {model:String})
+              AND window_size = {size:String}
+              AND window_start >= {start:DateTime64(3, 'UTC')}
+              AND window_start < {end:DateTime64(3, 'UTC')}
+              AND subject = 'feature'
+            GROUP BY model, window_start, version, revision
+        )
+        GROUP BY model, window_start, version
     )
     GROUP BY model, start_ms
 ) AS d ON s.model = d.model AND s.start_ms = d.start_ms

@@ -157,6 +157,17 @@ describe("`flyball policy calibrate`", () => {
       ),
     );
     expect(beyond.map(({ windowStartMs }) => windowStartMs)).toEqual([day]);
+    // The overview counts what each day's verdict names, a feature once.
+    const trends = await house.stack.clickhouse.query<{ breaches: number }>("list-trends", {
+      ...{ model: "", size: "24h", start: "2000-01-01 00:00:00", end: "2100-01-01 00:00:00" },
+    });
+    const breached = days.map(({ rows }) =>
+      rows.filter(({ subject, status }) => subject === "feature" && status === "breach"),
+    );
+    expect(trends.map(({ breaches }) => Number(breaches))).toEqual(
+      breached.map((rows) => new Set(rows.map(({ feature }) => feature)).size),
+    );
+    expect(Number(trends.at(-1)?.breaches)).toBeGreaterThan(0);
     expect((await calibrate("--model", MODEL)).out).toMatch(
       new RegExp(
         `^demand: 15 calm windows of 16\\n {2}left out .*: breached: price ks_d\\n[^]*    ks_d: \\{ watch: `,
