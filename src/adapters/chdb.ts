@@ -1,5 +1,5 @@
-// adapters/chdb: the embedded ClickHouse engine on one directory, as a pool of sessions. It promises that reads never
-// take the last session (rows can always be written), that writers of the same table and token queue, that an insert which began is
+// adapters/chdb: the embedded ClickHouse engine on one directory, as a pool of sessions. It promises that reads never take the last session
+// (rows can always be written), that inserts into one table with the same token follow one another, that an insert which began is
 // finished, and that it does not start with settings that would turn acknowledgements into lies.
 import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";

@@ -3,14 +3,14 @@
 // keys it holds; whether the chain still has that entry is the audit stage's question. It never replaces a checkpoint.
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomUUID } from "node:crypto";
 import { sign, verify, type KeyObject } from "node:crypto";
-import { chmod, link, readdir, readFile, rm } from "node:fs/promises";
+import { chmod, link, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { Checkpoint } from "../../contracts/checkpoint.ts";
 import { canonicalJson } from "../core/canonical.ts";
 import { checkpointBody, signedText } from "../core/checkpoint.ts";
 import { Fault } from "../core/fault.ts";
 import type { Head } from "../core/ledger.ts";
-import { isCode, makeDirectory, syncPath, writeNew } from "./durable.ts";
+import { entriesOf, isCode, makeDirectory, syncPath, writeNew } from "./durable.ts";
 
 export interface CheckedCheckpoint {
   readonly file: string;
@@ -51,7 +51,7 @@ export const createCheckpoints = (by: {
   let last: Checkpoint | null | undefined;
 
   const all = async (): Promise<readonly CheckedCheckpoint[]> => {
-    const names = (await namesIn(files)).filter((name) => /^\d+\.json$/.test(name));
+    const names = (await entriesOf(files)).filter((name) => /^\d+\.json$/.test(name));
     names.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
     return Promise.all(
       names.map(async (name) => {
@@ -163,15 +163,6 @@ const textOf = async (file: string): Promise<string | null> => {
     return await readFile(file, "utf8");
   } catch (error) {
     if (isCode(error, "ENOENT")) return null;
-    throw error;
-  }
-};
-
-const namesIn = async (folder: string): Promise<string[]> => {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (isCode(error, "ENOENT")) return [];
     throw error;
   }
 };

@@ -15,6 +15,7 @@ import { countedRows, frozenColumns, rowsHash } from "./dataset-rows.ts";
 import { readSource, type DatasetInput } from "./dataset-source.ts";
 import type { DatasetOrigin } from "./dataset-text.ts";
 import {
+  entriesOf,
   failedWrite,
   isCode,
   makeDirectory,
@@ -187,16 +188,6 @@ export const listDatasets = async (
     .sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1))
     .map((manifest) => ({ manifest, names: names.get(manifest.digest) ?? [] }));
   return { datasets, damaged: damaged.sort() };
-};
-
-/** What lies in a folder; nothing where there is none. */
-const entriesOf = async (folder: string): Promise<string[]> => {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (isCode(error, "ENOENT")) return [];
-    throw error;
-  }
 };
 
 /** SHA-256 and length of a file's bytes. */

@@ -1,6 +1,6 @@
 // Plumbing: writing to disk so that a crash leaves the old state or the new one, never something between: every byte is
 // fsynced before a rename makes it visible, and the rename is fsynced before anybody is told. Never writes in place.
-import { mkdir, open, rename, rm, statfs } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Fault } from "../core/fault.ts";
 
@@ -61,6 +61,16 @@ export const replaceFile = async (path: string, content: string, unique: string)
 /** Says whether an error carries a system code such as ENOENT. */
 export const isCode = (error: unknown, code: string): boolean =>
   error instanceof Error && "code" in error && error.code === code;
+
+/** What lies in a folder; nothing where there is none. */
+export const entriesOf = async (folder: string): Promise<string[]> => {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isCode(error, "ENOENT")) return [];
+    throw error;
+  }
+};
 
 /** Less room than this is none: what was being written needed more. */
 const ROOM_MIN = 1 << 20;

@@ -15,6 +15,7 @@ import type { ComparedColumn } from "../../src/core/compare-columns.ts";
 import { parseContract } from "../../src/core/contract.ts";
 import { seeded } from "../../src/core/training/seeded.ts";
 import { freeze, type Frozen } from "../../src/stages/freeze.ts";
+import { SHOP_CONTRACT } from "../support/shop.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "flyball-text-"));
 const home = join(folder, "home");
@@ -27,20 +28,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const SHOP = `name: shop
-version: 1.0.0
-source: { delimiter: ",", null_values: ["", NA] }
-label: { name: churned, positive: "yes", negative: "no" }
-event_time: at
-entity: id
-features:
-  spend: { kind: continuous, min: 0, max: 1000 }
-  visits: { kind: continuous, min: 0, max: 99, integer: true, missing: allow }
-  day: { kind: ordinal, values: [1, 2, 3] }
-  town: { kind: nominal, values: frozen, unseen: other, missing: allow }
-forbidden: [secret]
-`;
-const parsed = parseContract(SHOP, "shop.yaml");
+const parsed = parseContract(SHOP_CONTRACT, "shop.yaml");
 if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
 const { contract, digest } = parsed;
 
@@ -209,7 +197,7 @@ const rowsOf = (seed: number, spend: number): string => {
 };
 
 test("`drift compare` says the same of two CSV files, of the same zipped, and of what was frozen of them", async () => {
-  write("shop.yaml", SHOP);
+  write("shop.yaml", SHOP_CONTRACT);
   const [before, after] = [rowsOf(1, 10), rowsOf(2, 60)];
   const [a, b] = [write("before.csv", before), write("after.csv", after)];
   const [az, bz] = [write("before.csv.gz", gzipSync(before)), write("after.csv.gz", gzipSync(after))];
@@ -250,7 +238,7 @@ test("`drift compare` says the same of two CSV files, of the same zipped, and of
 });
 
 test("`drift compare` names what is wrong with the first of its files that is refused, by row and never by value", async () => {
-  write("shop.yaml", SHOP);
+  write("shop.yaml", SHOP_CONTRACT);
   const good = write("good.csv", rowsOf(1, 10));
   const bad = write(
     "bad.csv",

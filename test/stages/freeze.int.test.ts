@@ -12,6 +12,7 @@ import type { DatasetInput } from "../../src/adapters/dataset-source.ts";
 import { LABEL_UNKNOWN, readFrozen } from "../../src/adapters/dataset.ts";
 import { parseContract } from "../../src/core/contract.ts";
 import { freeze, type Frozen } from "../../src/stages/freeze.ts";
+import { SHOP_CONTRACT } from "../support/shop.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "flyball-freeze-"));
 let engine: ClickhouseChild;
@@ -28,19 +29,7 @@ const contractOf = (text: string, file = "draft.yaml") => {
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
   return parsed;
 };
-const SHOP = contractOf(`name: shop
-version: 1.0.0
-source: { delimiter: ",", null_values: ["", NA] }
-label: { name: churned, positive: "yes", negative: "no" }
-event_time: at
-entity: id
-features:
-  spend: { kind: continuous, min: 0, max: 1000 }
-  visits: { kind: continuous, min: 0, max: 99, integer: true, missing: allow }
-  day: { kind: ordinal, values: [1, 2, 3] }
-  town: { kind: nominal, values: frozen, unseen: other, missing: allow }
-forbidden: [secret]
-`);
+const SHOP = contractOf(SHOP_CONTRACT);
 
 let homes = 0;
 const newHome = (): string => join(folder, `home-${++homes}`);
