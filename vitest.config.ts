@@ -4,14 +4,16 @@ import { defineConfig } from "vitest/config";
 // ClickHouse engine it starts itself, `*.e2e.test.ts` starts whole processes from `dist/`. No two files share a server, a port or a folder.
 export default defineConfig({
   test: {
-    // Two files at a time: most of a file that starts processes is waiting for them.
-    maxWorkers: 2,
+    // Three files at a time on two cores: most of a file that starts processes is waiting for them.
+    maxWorkers: 3,
     projects: [
       {
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/**/*.{int,e2e}.test.ts"],
+          // Units keep nothing outside themselves: loading the modules once a worker, not once a file, saves a quarter of their time.
+          isolate: false,
           testTimeout: 30_000,
         },
       },

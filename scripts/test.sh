@@ -36,17 +36,17 @@ tests() {
   vitest run --project "$1" --passWithNoTests --reporter=default --reporter=json --outputFile.json="$results/$1.json"
 }
 
-# What reads the code runs on one core beside the units, which are short; nothing else is running that could be late.
-static() {
+# What reads the code runs beside the units, which are short; nothing else is running that could be late.
+shape() {
   check types tsc -p tsconfig.json
-  check lint eslint . --max-warnings 0
   check format prettier --check --log-level warn .
 }
 
-static >"$results/static.txt" 2>&1 &
+shape >"$results/shape.txt" 2>&1 &
+check lint eslint . --max-warnings 0 >"$results/lint.txt" 2>&1 &
 check unit tests unit
 wait
-cat "$results/static.txt"
+cat "$results/shape.txt" "$results/lint.txt"
 check integration tests integration
 check e2e tests e2e
 
