@@ -76,11 +76,11 @@ const createCells = (bytes: Buffer) => {
       return null;
     }
     const first = bytes[codesAt] ?? 0;
-    // Most of a day of short windows: neighbouring codes, counts of a byte. Nothing else is asked of each bin.
-    if (shape === CONSECUTIVE && middles === 0 && highs === 0) {
+    // Most of a day of windows: neighbouring codes, counts of one byte or two. Nothing else is asked of each bin.
+    if (shape === CONSECUTIVE && highs === 0 && (middles === 0 || middles === size)) {
       let rows = 0;
       for (let i = 0; i < size; i++) {
-        const count = bytes[low + i] ?? NaN;
+        const count = (bytes[low + i] ?? NaN) + (middles === 0 ? 0 : (bytes[middle + i] ?? NaN) * 256);
         into[first + i] = count;
         rows += count;
       }
