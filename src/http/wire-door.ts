@@ -40,12 +40,11 @@ export const createWireDoor = (api: Api, options: WireDoorOptions): WireDoor => 
   const { bodyBytesMax } = api.options;
   const keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(options.keepAliveMs / 1000)}\r\n`;
   const okHead = createOkHead(keepAlive, api.wall);
+  const headOf = createHeadReader(options.path);
   const idle = new Set<() => void>();
   let closing = false;
 
   const take = (socket: Socket): void => {
-    let lastText = "";
-    let lastHead: Head | null = null;
     /** A request's first bytes, waiting for the rest. */
     let half: Buffer | null = null;
     /** What came while an answer was under way. */
@@ -126,18 +125,9 @@ export const createWireDoor = (api: Api, options: WireDoorOptions): WireDoor => 
         letGo(whole);
         return;
       }
-      const text = whole.toString("latin1", 0, end);
-      if (text !== lastText) {
-        lastHead = readHead(text, options.path);
-        lastText = text;
-      }
-      const missing = lastHead === null ? 0 : end + HEAD_END.length + lastHead.bodyBytes - whole.length;
-      if (
-        lastHead === null ||
-        lastHead.bodyBytes > bodyBytesMax ||
-        missing < 0 ||
-        (missing > 0 && half !== null)
-      ) {
+      const head = headOf(whole.toString("latin1", 0, end));
+      const missing = head === null ? 0 : end + HEAD_END.length + head.bodyBytes - whole.length;
+      if (head === null || head.bodyBytes > bodyBytesMax || missing < 0 || (missing > 0 && half !== null)) {
         letGo(whole);
         return;
       }
@@ -151,7 +141,7 @@ export const createWireDoor = (api: Api, options: WireDoorOptions): WireDoor => 
       half = null;
       busy = true;
       idle.delete(finish);
-      admit(lastHead, whole.toString("utf8", end + HEAD_END.length));
+      admit(head, whole.toString("utf8", end + HEAD_END.length));
     };
 
     const onEnd = (): void => {
@@ -185,6 +175,23 @@ interface Head {
   readonly bodyBytes: number;
   readonly authorization: string | undefined;
 }
+
+/** Plain heads kept: a client's differ in little but their length, and a client has few lengths. */
+const HEADS_MAX = 256;
+
+/** Reads heads, and remembers what it read: all that is forgotten at once when it is too much costs one reading each. */
+const createHeadReader = (path: string): ((text: string) => Head | null) => {
+  const known = new Map<string, Head>();
+  return (text) => {
+    const seen = known.get(text);
+    if (seen !== undefined) return seen;
+    const head = readHead(text, path);
+    if (head === null) return null;
+    if (known.size === HEADS_MAX) known.clear();
+    known.set(text, head);
+    return head;
+  };
+};
 
 const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e]*?)[ \t]*$/;
 /** A length as everybody writes it: of any other spelling node's parser says whether it is one. */
