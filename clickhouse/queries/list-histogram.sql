@@ -10,5 +10,14 @@ WHERE model = {model:String}
   AND window_start = {start:DateTime64(3, 'UTC')}
   AND scope = 'all'
   AND position = {position:UInt16}
-ORDER BY revision DESC
+  AND (revision, batch) =
+  (
+      SELECT max((revision, batch))
+      FROM snapshots
+      WHERE model = {model:String}
+        AND window_size = {size:String}
+        AND version = {version:String}
+        AND role = 'production'
+        AND window_start = {start:DateTime64(3, 'UTC')}
+  )
 LIMIT 1

@@ -10,9 +10,9 @@ WHERE model = {model:String}
   AND scope = 'all'
   AND window_start >= {start:DateTime64(3, 'UTC')}
   AND window_start < {end:DateTime64(3, 'UTC')}
-  AND (window_start, version, role, revision) IN
+  AND (window_start, version, role, (revision, batch)) IN
   (
-      SELECT window_start, version, role, max(revision)
+      SELECT window_start, version, role, max((revision, batch))
       FROM snapshots
       WHERE model = {model:String}
         AND window_size = {size:String}

@@ -31,5 +31,5 @@ WHERE model = {model:String}
   AND window_size = {size:String}
   AND window_start >= {start:DateTime64(3, 'UTC')}
   AND window_start < {end:DateTime64(3, 'UTC')}
-ORDER BY window_start, version, role, revision DESC
+ORDER BY window_start, version, role, revision DESC, batch DESC
 LIMIT 1 BY window_start, version, role

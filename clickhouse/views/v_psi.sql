@@ -125,7 +125,14 @@ FROM
                 SELECT model, version, window_size, window_start, position, feature, encoding, codes, counts
                 FROM feature_histograms
                 WHERE window_size != 'reference' AND role = 'production' AND scope = 'all'
-                ORDER BY model, version, window_size, window_start, position, revision DESC
+                  AND (model, version, window_size, window_start, (revision, batch)) IN
+                  (
+                      SELECT model, version, window_size, window_start, max((revision, batch))
+                      FROM snapshots
+                      WHERE role = 'production'
+                      GROUP BY model, version, window_size, window_start
+                  )
+                ORDER BY model, version, window_size, window_start, position
                 LIMIT 1 BY model, version, window_size, window_start, position
             ) AS h
             INNER JOIN

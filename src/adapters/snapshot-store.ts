@@ -1,15 +1,14 @@
 // Adapter: traffic and snapshots in ClickHouse, behind `ReadsTraffic` and `KeepsSnapshots`. Snapshot rows are inserted after
-// their histograms, so a snapshot that can be read vouches for complete ones. Tokens make every write safe to repeat.
+// their histograms and name the batch they were written in: only rows of that batch count with them, so that what a crash leaves
+// behind, or what comes late, is read by nobody. Tokens make every write safe to repeat.
 import { z } from "zod";
-import { ALL, type Snapshot, WindowFlag } from "../../contracts/snapshot.ts";
-import { sha256Hex } from "../core/canonical.ts";
+import { type Snapshot, WindowFlag } from "../../contracts/snapshot.ts";
 import { clickhouseTime, isoOf } from "../core/time.ts";
-import type { FeatureHistogram, ScoreHistogram, Span, WindowContent } from "../../contracts/counts.ts";
-import type { KeepsSnapshots, ReadsTraffic, RolledWindow } from "../ports.ts";
+import type { Span, WindowContent } from "../../contracts/counts.ts";
+import type { KeepsSnapshots, ReadsTraffic } from "../ports.ts";
 import { featureCounts } from "./feature-counts.ts";
-import { encodingColumns, referenceFeatures, referenceScores } from "./reference-columns.ts";
 import { ask, RoleRow, SparseRow, type Engine } from "./rows.ts";
-import { freeRevisions } from "./snapshot-revisions.ts";
+import { keepBatch, keepReference, WINDOWS_A_BATCH } from "./snapshot-writer.ts";
 
 const count = z.number();
 const FeatureRow = z.object({
@@ -235,56 +234,12 @@ const snapshotsIn = (engine: Engine, kept: Set<string>): KeepsSnapshots => ({
     ).map((row) => ({ windowStartMs: row.window_start_ms, volume: row.volume })),
 
   keep: async ({ windows, featureNames }) => {
-    const free = await freeRevisions(engine, windows);
-    await Promise.all(free.map((window) => keepWindow(engine, window, featureNames)));
+    for (let at = 0; at < windows.length; at += WINDOWS_A_BATCH)
+      await keepBatch(engine, windows.slice(at, at + WINDOWS_A_BATCH), featureNames);
   },
 
-  keepReference: async (bundle) => {
-    const { model, version, encoding_digest: digest } = bundle.metadata;
-    if (kept.has(`${model}@${version}`)) return;
-    const [encodings, references] = await Promise.all([
-      ask(engine, "encodings-known", {}, z.object({ encoding: z.string() })),
-      ask(engine, "references-known", {}, z.object({ model: z.string(), version: z.string() })),
-    ]);
-    if (!encodings.some((row) => row.encoding === digest))
-      await engine.insert("encodings", encodingColumns(bundle), { token: `encoding/${digest}` });
-    if (!references.some((row) => row.model === model && row.version === version)) {
-      const token = `reference/${model}/${version}`;
-      await engine.insert("score_histograms", referenceScores(bundle), { token });
-      // Last, because its presence says that all of the reference is there.
-      await engine.insert("feature_histograms", referenceFeatures(bundle), { token });
-    }
-    kept.add(`${model}@${version}`);
-  },
+  keepReference: (bundle) => keepReference(engine, kept, bundle),
 });
-
-/** One window, under tokens of its own: however often and beside whichever others it is written, it is there once. */
-const keepWindow = async (
-  engine: Engine,
-  { snapshots, features, scores }: RolledWindow,
-  featureNames: ReadonlyMap<string, readonly string[]>,
-): Promise<void> => {
-  const token = sha256Hex(snapshots.map((s) => `${s.window_size}/${s.revision}/${s.digest}`).join("\n"));
-  const keyOf = (version: string, role: string) => {
-    const snapshot = snapshots.find((s) => s.version === version && s.role === role);
-    if (snapshot === undefined) throw new Error(`histogram of ${version} ${role} without its snapshot`);
-    const { model, window_size, window_start, revision } = snapshot;
-    return { model, version, role, window_size, window_start: columnTime(window_start), revision };
-  };
-  await Promise.all([
-    engine.insert(
-      "feature_histograms",
-      features.map((f) => featureColumns(keyOf(f.version, f.role), f, featureNames.get(f.version) ?? [])),
-      { token },
-    ),
-    engine.insert(
-      "score_histograms",
-      scores.map((s) => scoreColumns(keyOf(s.version, s.role), s, null)),
-      { token },
-    ),
-  ]);
-  await engine.insert("snapshots", snapshots.map(snapshotColumns), { token });
-};
 
 const within = (model: string, size: string, span: Span) => ({
   model,
@@ -296,26 +251,6 @@ const within = (model: string, size: string, span: Span) => ({
 const bucketed = (model: string, size: string, span: Span, bucketMs: number) => ({
   ...within(model, size, span),
   bucket_ms: bucketMs,
-});
-
-const columnTime = (iso: string): string => clickhouseTime(Date.parse(iso));
-
-const featureColumns = (key: object, row: FeatureHistogram, names: readonly string[]) => ({
-  ...key,
-  scope: ALL,
-  position: row.position,
-  feature: names[row.position - 1] ?? "",
-  encoding: row.encoding,
-  codes: row.histogram.keys,
-  counts: row.histogram.counts,
-});
-
-const scoreColumns = (key: object, row: ScoreHistogram, label: number | null) => ({
-  ...key,
-  scope: row.scope,
-  label,
-  bins: row.histogram.keys,
-  counts: row.histogram.counts,
 });
 
 const snapshotOf = ({
@@ -330,14 +265,3 @@ const snapshotOf = ({
   window_end: isoOf(window_end_ms),
   latency: pairsOf(latency_bins, latency_counts),
 });
-
-const snapshotColumns = (s: Snapshot) => {
-  const { latency, ...rest } = s;
-  return {
-    ...rest,
-    window_start: columnTime(s.window_start),
-    window_end: columnTime(s.window_end),
-    latency_bins: latency.map(([bin]) => bin),
-    latency_counts: latency.map(([, n]) => n),
-  };
-};
