@@ -3,8 +3,10 @@
 import type { Crew, Workspace } from "./kernel.ts";
 import { CELLS, GROUP, JOB, alone } from "./kernel.ts";
 import type { FeatureShape, TrainingMatrix } from "./matrix.ts";
+import type { PackedRows } from "./pass-rows.ts";
+import { addTree, packRows } from "./pass-rows.ts";
 import { seeded } from "./seeded.ts";
-import { addTree, onGrid } from "./tree.ts";
+import { onGrid } from "./tree.ts";
 import type { Grown, Tree, TreeLog } from "./tree.ts";
 import { growTree } from "./tree-grow.ts";
 
@@ -72,11 +74,13 @@ export const fitBoosting = (input: {
     input.stop === undefined
       ? null
       : createWatch(input.stop, startingMargins(input.start, start, input.stop));
+  let rowsPacked: PackedRows | null = null;
+  const packed = (): PackedRows => (rowsPacked ??= packRows(matrix.codes, matrix.rows));
+  const run = { workspace, packed, crew, shapes, parameters, draw, log: input.log ?? null };
   crew.enlist(workspace);
   try {
     while (trees.length < parameters.trees) {
-      const run = { workspace, crew, shapes, parameters, draw, log: input.log ?? null };
-      const { tree, gains } = boostOnce(run, matrix.codes);
+      const { tree, gains } = boostOnce(run);
       // A tree that cannot cut its root will not cut it next time either, unless another sample is drawn.
       if (tree.feature.length === 1 && parameters.rowShare === 1 && parameters.featureShare === 1) break;
       trees.push(tree);
@@ -99,7 +103,9 @@ export const fitBoosting = (input: {
 /** Margins (log-odds) of rows under a fitted ensemble. */
 export const marginsOfTrees = (ensemble: BoostedTrees, matrix: TrainingMatrix): Float64Array => {
   const margins = new Float64Array(matrix.rows).fill(ensemble.base);
-  for (const tree of ensemble.trees) addTree(tree, matrix.codes, margins);
+  if (ensemble.trees.length === 0) return margins;
+  const packed = packRows(matrix.codes, matrix.rows);
+  for (const tree of ensemble.trees) addTree(tree, packed, margins);
   return margins;
 };
 
@@ -114,6 +120,8 @@ const startingMargins = (
 
 type Run = {
   readonly workspace: Workspace;
+  /** The rows as a tree is passed by them; made when first asked for: only trees kept before, or grown on a sample, are passed. */
+  readonly packed: () => PackedRows;
   readonly crew: Crew;
   readonly shapes: readonly FeatureShape[];
   readonly parameters: BoostingParameters;
@@ -121,14 +129,14 @@ type Run = {
   readonly log: TreeLog | null;
 };
 
-const boostOnce = (run: Run, codes: readonly Uint8Array[]): Grown => {
-  const { workspace, crew, shapes, parameters, draw, log } = run;
+const boostOnce = (run: Run): Grown => {
+  const { workspace, packed, crew, shapes, parameters, draw, log } = run;
   // The dice fall for a tree that comes back, too, so that they stand where they stood when the next one is grown.
   const sampled = sampleRows(workspace, parameters.rowShare, draw);
   const allowed = sampleFeatures(shapes.length, parameters.featureShare, draw);
   const known = log?.next() ?? null;
   if (known !== null) {
-    addTree(known.tree, codes, workspace.score);
+    addTree(known.tree, packed(), workspace.score);
     return known;
   }
   const scale = fillGradients(workspace, crew, sampled);
@@ -138,7 +146,7 @@ const boostOnce = (run: Run, codes: readonly Uint8Array[]): Grown => {
   const grown = { tree, gains: [...gains] };
   log?.keep(grown);
   if (sampled < workspace.rows) {
-    addTree(tree, codes, workspace.score);
+    addTree(tree, packed(), workspace.score);
     return grown;
   }
   leaves.forEach((leaf, at) =>
@@ -246,13 +254,14 @@ const logOdds = (matrix: TrainingMatrix): number => {
 
 /** Follows the log loss on the early-stopping slice. */
 const createWatch = (slice: TrainingMatrix, margins: Float64Array) => {
+  const packed = packRows(slice.codes, slice.rows);
   const losses = [logLossOf(margins, slice)];
   let best = 0;
   return {
     losses,
     /** Answers how many trees ago the loss was best. */
     see: (tree: Tree): number => {
-      addTree(tree, slice.codes, margins);
+      addTree(tree, packed, margins);
       const loss = logLossOf(margins, slice);
       const seen = losses.push(loss) - 1;
       if (loss < (losses[best] ?? NaN)) best = seen;

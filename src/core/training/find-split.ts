@@ -145,7 +145,7 @@ const cutNames = (codes: number, node: Node): Split | null => {
 const bestPrefix = (lists: readonly (readonly Name[])[], node: Node, extraL2: number): Split | null => {
   const l2 = node.limits.l2 + extraL2;
   const uncut = worthUncut(node);
-  let best: { gain: number; members: readonly Name[]; left: Sums } | null = null;
+  let [best, bestList, bestTaken, bestGradient, bestMass] = [0, lists[0], 0, 0, 0];
   for (const list of lists) {
     let gradient = 0;
     let mass = 0;
@@ -156,11 +156,14 @@ const bestPrefix = (lists: readonly (readonly Name[])[], node: Node, extraL2: nu
       gradient += name.gradient;
       mass += name.mass;
       const gain = gainOf(gradient, mass, node, l2) - uncut;
-      if (gain > (best?.gain ?? 0))
-        best = { gain, members: list.slice(0, taken + 1), left: { gradient, mass } };
+      if (gain > best)
+        [best, bestList, bestTaken, bestGradient, bestMass] = [gain, list, taken + 1, gradient, mass];
     }
   }
-  if (best === null) return null;
-  const members = best.members.map(({ code }) => code).sort((a, b) => a - b);
-  return { gain: best.gain, rule: { members }, left: best.left };
+  if (bestList === undefined || bestTaken === 0) return null;
+  const members = bestList
+    .slice(0, bestTaken)
+    .map(({ code }) => code)
+    .sort((a, b) => a - b);
+  return { gain: best, rule: { members }, left: { gradient: bestGradient, mass: bestMass } };
 };

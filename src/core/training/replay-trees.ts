@@ -3,8 +3,9 @@
 // that loses there gains nothing, never less.
 import type { BoostedTrees } from "./boosting.ts";
 import type { TrainingMatrix } from "./matrix.ts";
+import type { PackedRows } from "./pass-rows.ts";
+import { packRows, passRows } from "./pass-rows.ts";
 import type { Tree } from "./tree.ts";
-import { fillGoesLeft } from "./tree.ts";
 
 export type ReplayedTrees = {
   /** Margins (log-odds) of the rows, as `marginsOfTrees` gives them. */
@@ -16,7 +17,8 @@ export type ReplayedTrees = {
 /** Passes the rows through the trees, once. */
 export const replayTrees = (ensemble: BoostedTrees, matrix: TrainingMatrix): ReplayedTrees => {
   const margins = new Float64Array(matrix.rows).fill(ensemble.base);
-  const passed = ensemble.trees.map((tree) => ({ tree, sums: passTree(tree, matrix, margins) }));
+  const packed = packRows(matrix.codes, matrix.rows);
+  const passed = ensemble.trees.map((tree) => ({ tree, sums: passTree(tree, { packed, matrix, margins }) }));
   return {
     margins,
     gains: (l2) => {
@@ -25,6 +27,12 @@ export const replayTrees = (ensemble: BoostedTrees, matrix: TrainingMatrix): Rep
       return gains;
     },
   };
+};
+
+type Passing = {
+  readonly packed: PackedRows;
+  readonly matrix: TrainingMatrix;
+  readonly margins: Float64Array;
 };
 
 /** By node. */
@@ -43,27 +51,25 @@ const addGains = (tree: Tree, { gradient, hessian }: Sums, l2: number, gains: nu
  * Gradient and hessian of the rows that pass each node: summed in the leaves, then upwards, as children come after their parent. Each
  * row's margin moves on by the leaf it reached.
  */
-const passTree = (tree: Tree, matrix: TrainingMatrix, margins: Float64Array): Sums => {
+const passTree = (tree: Tree, on: Passing): Sums => {
+  const { packed, matrix, margins } = on;
   const { feature, left, right, value } = tree;
   const size = feature.length;
   const gradient = new Float64Array(size);
   const hessian = new Float64Array(size);
-  const tables = new Uint8Array(size * 256);
-  tree.rule.forEach((rule, node) => {
-    if (rule !== null) fillGoesLeft(rule, tables.subarray(node * 256, (node + 1) * 256));
+  const { weight, label } = matrix;
+  passRows(tree, packed, (nodes, begin) => {
+    for (let i = 0; i < nodes.length; i++) {
+      const node = nodes[i] ?? 0;
+      const row = begin + i;
+      const margin = margins[row] ?? 0;
+      const p = 1 / (1 + Math.exp(-margin));
+      const heavy = weight?.[row] ?? 1;
+      gradient[node] = (gradient[node] ?? 0) + heavy * (p - (label[row] ?? 0));
+      hessian[node] = (hessian[node] ?? 0) + heavy * p * (1 - p);
+      margins[row] = margin + (value[node] ?? 0);
+    }
   });
-  const columns = feature.map((f) => matrix.codes[f] ?? null);
-  for (let row = 0; row < matrix.rows; row++) {
-    let node = 0;
-    for (let column = columns[0] ?? null; column !== null; column = columns[node] ?? null)
-      node = (tables[node * 256 + (column[row] ?? 0)] === 1 ? left[node] : right[node]) ?? 0;
-    const margin = margins[row] ?? 0;
-    const p = 1 / (1 + Math.exp(-margin));
-    const weight = matrix.weight?.[row] ?? 1;
-    gradient[node] = (gradient[node] ?? 0) + weight * (p - (matrix.label[row] ?? 0));
-    hessian[node] = (hessian[node] ?? 0) + weight * p * (1 - p);
-    margins[row] = margin + (value[node] ?? 0);
-  }
   for (let node = size - 1; node >= 0; node--) {
     if ((feature[node] ?? -1) < 0) continue;
     const [toLeft, toRight] = [left[node] ?? 0, right[node] ?? 0];

@@ -5,7 +5,7 @@ import { findSplit, hessianOf, rowsOf } from "./find-split.ts";
 import type { Crew, Workspace } from "./kernel.ts";
 import { CELLS, JOB, performShare, slotOf } from "./kernel.ts";
 import type { FeatureShape } from "./matrix.ts";
-import { fillGoesLeft, onGrid } from "./tree.ts";
+import { fillChildren, onGrid } from "./tree.ts";
 import type { Tree } from "./tree.ts";
 
 export type Growth = {
@@ -36,6 +36,9 @@ type Leaf = {
   readonly best: { readonly feature: number; readonly split: Split } | null;
 };
 
+/** A leaf not judged yet. */
+type End = Omit<Leaf, "best">;
+
 /** Below this many rows waking other threads costs more than it saves. */
 const ROWS_WORTH_SHARING = 8192;
 
@@ -43,10 +46,11 @@ const ROWS_WORTH_SHARING = 8192;
 export const growTree = (growth: Growth, gains: Float64Array): { tree: Tree; leaves: Leaf[] } => {
   const { limits } = growth;
   const nodes = createNodes();
-  const range = { begin: 0, end: growth.sampled, slot: 0 };
-  fillHistogram(growth, range, -1);
+  const end = growth.sampled;
+  fillHistogram(growth, { begin: 0, end, slot: 0 }, -1);
   const sums = totals(growth.workspace);
-  const leaves = [judge(growth, { ...range, node: nodes.add(sums, growth), depth: 0, sums })];
+  const root: End = { node: nodes.add(sums, growth), begin: 0, end, depth: 0, slot: 0, sums };
+  const leaves = [judge(growth, root)];
   while (leaves.length < limits.leaves) {
     const at = indexOfBest(leaves);
     const leaf = leaves[at];
@@ -86,11 +90,7 @@ const cut = (growth: Growth, nodes: Nodes, leaf: Leaf, freeSlot: number): [Leaf,
     { node: ids[0], begin: leaf.begin, end: middle, depth, slot: leftSlot, sums: split.left },
     { node: ids[1], begin: middle, end: leaf.end, depth, slot: rightSlot, sums: right },
   ] as const;
-  if (!ends.some((end) => mayBeCut(growth, end)))
-    return [
-      { ...ends[0], best: null },
-      { ...ends[1], best: null },
-    ];
+  if (!ends.some((end) => mayBeCut(growth, end))) return [leafOf(ends[0], null), leafOf(ends[1], null)];
   const [small, large] = leftIsSmaller ? ends : ([ends[1], ends[0]] as const);
   fillHistogram(growth, small, leaf.slot);
   const first = judge(growth, small);
@@ -111,8 +111,19 @@ const fillHistogram = (
 const mayBeCut = ({ limits }: Growth, leaf: { depth: number; begin: number; end: number }): boolean =>
   (limits.depth === 0 || leaf.depth < limits.depth) && leaf.end - leaf.begin >= 2 * limits.minRows;
 
-const judge = (growth: Growth, leaf: Omit<Leaf, "best">): Leaf => {
-  if (!mayBeCut(growth, leaf)) return { ...leaf, best: null };
+/** Fields are written out: leaves made by spreading differ in shape, and every reader of a leaf gets slow. */
+const leafOf = ({ node, begin, end, depth, slot, sums }: End, best: Leaf["best"]): Leaf => ({
+  node,
+  begin,
+  end,
+  depth,
+  slot,
+  sums,
+  best,
+});
+
+const judge = (growth: Growth, leaf: End): Leaf => {
+  if (!mayBeCut(growth, leaf)) return leafOf(leaf, null);
   const { scale, limits } = growth;
   const histogram = slotOf(growth.workspace, leaf.slot);
   let best: Leaf["best"] = null;
@@ -123,7 +134,7 @@ const judge = (growth: Growth, leaf: Omit<Leaf, "best">): Leaf => {
     const split = findSplit(shape, { cells, total: leaf.sums, scale, limits });
     if (split !== null && split.gain > (best?.split.gain ?? 0)) best = { feature, split };
   }
-  return { ...leaf, best };
+  return leafOf(leaf, best);
 };
 
 /** Runs a job with the whole crew, or alone when it is small; the sums are exact, so both give the same. */
@@ -140,7 +151,7 @@ const run = ({ workspace, crew }: Growth, rows: number, job: readonly number[]):
 /** Moves a leaf's rows so that those going left come first, in their old order; answers how many they are. */
 const partitionRows = (growth: Growth, leaf: Leaf, feature: number, split: Split): number => {
   const { order, spare, results } = growth.workspace;
-  fillGoesLeft(split.rule, growth.workspace.goesLeft);
+  fillChildren(split.rule, growth.workspace.goesLeft, 1, 0);
   const rows = leaf.end - leaf.begin;
   const shares = run(growth, rows, [JOB.partition, leaf.begin, leaf.end, feature]);
   const start = (share: number): number => leaf.begin + Math.floor((rows * share) / shares);

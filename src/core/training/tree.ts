@@ -1,5 +1,5 @@
-// Core, training: a decision tree on codes as plain, JSON-able arrays, and its evaluation. Every split reads one code of a
-// row; leaf values lie on a grid that makes sums of them exact in float32, so any runtime gives the same margin.
+// Core, training: a decision tree on codes as plain, JSON-able arrays. Every split reads one code of a row; leaf values lie on a grid
+// that makes sums of them exact in float32, so any runtime gives the same margin.
 import { MISSING } from "../../../contracts/encoding.ts";
 import type { Rule } from "./find-split.ts";
 
@@ -28,34 +28,22 @@ const GRAIN = 2 ** 19;
 /** Puts a log-odds on the grid on which float32 sums are exact. */
 export const onGrid = (value: number): number => Math.round(value * GRAIN) / GRAIN + 0;
 
-/** Fills a 256-entry table: 1 where a code goes left. */
-export const fillGoesLeft = (rule: Rule, table: Uint8Array): void => {
+/** Fills a 256-entry table: `left` where a code goes left, `right` where it goes right. */
+export const fillChildren = (
+  rule: Rule,
+  table: Uint8Array | Uint16Array | Uint32Array,
+  left: number,
+  right: number,
+): void => {
   if ("members" in rule) {
-    table.fill(0);
-    for (const code of rule.members) table[code] = 1;
+    table.fill(right);
+    for (const code of rule.members) table[code] = left;
     return;
   }
-  table.fill(1, 0, rule.upTo + 1).fill(0, rule.upTo + 1);
-  table[MISSING] = rule.missingLeft ? 1 : 0;
+  table.fill(left, 0, rule.upTo + 1).fill(right, rule.upTo + 1);
+  table[MISSING] = rule.missingLeft ? left : right;
 };
 
 /** Tells whether a code goes left. */
 export const goesLeft = (rule: Rule, code: number): boolean =>
   "members" in rule ? rule.members.includes(code) : code === MISSING ? rule.missingLeft : code <= rule.upTo;
-
-/** Adds a tree's leaf values to the margins of rows given as columns of codes. */
-export const addTree = (tree: Tree, codes: readonly Uint8Array[], margins: Float64Array): void => {
-  const { feature, left, right, value } = tree;
-  const size = feature.length;
-  const tables = new Uint8Array(size * 256);
-  tree.rule.forEach((rule, node) => {
-    if (rule !== null) fillGoesLeft(rule, tables.subarray(node * 256, (node + 1) * 256));
-  });
-  const columns = feature.map((f) => codes[f] ?? null);
-  for (let row = 0; row < margins.length; row++) {
-    let node = 0;
-    for (let column = columns[0] ?? null; column !== null; column = columns[node] ?? null)
-      node = (tables[node * 256 + (column[row] ?? 0)] === 1 ? left[node] : right[node]) ?? 0;
-    margins[row] = (margins[row] ?? 0) + (value[node] ?? 0);
-  }
-};
