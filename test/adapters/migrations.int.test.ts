@@ -99,10 +99,11 @@ describe("the schema of this version", () => {
     (await readFile(house(`queries/${name}.sql`), "utf8")).replaceAll("{size:String}", "'24h'");
 
   it("answers what every look asks without reading all that was ever kept, old rows included", async () => {
-    // A deployment of the version before, with rows, comes to this one.
+    // A deployment of a version before, with rows, comes to this one.
     const before = join(dir, "before");
     await cp(house("migrations"), before, { recursive: true });
-    await rm(join(before, "0006_what_every_look_asks.sql"));
+    const since = ["0006_what_every_look_asks.sql", "0007_batches.sql"];
+    for (const name of since) await rm(join(before, name));
     await migrate(client, before, NOW);
     const rows = (from: number): string =>
       `INSERT INTO predictions (event_time, model, version, role, status, producer, producer_seq)
@@ -112,9 +113,20 @@ describe("the schema of this version", () => {
          if(number % 7 = 0, 'breach', 'steady') FROM numbers(40000)`;
     await client.command(rows(980_000_000));
     await client.command(drift);
-    expect((await migrate(client, house("migrations"), NOW)).applied).toEqual([
-      "0006_what_every_look_asks.sql",
-    ]);
+    const window = "'a', '1.0.0', 'production', '24h', toDateTime64('2001-01-01 00:00:00', 3, 'UTC'), 1";
+    const key = "model, version, role, window_size, window_start, revision";
+    await client.command(`INSERT INTO snapshots (${key}) VALUES (${window})`);
+    await client.command(
+      `INSERT INTO feature_histograms (${key}, scope, position, codes, counts) VALUES (${window}, 'all', 1, [8], [5])`,
+    );
+    expect((await migrate(client, house("migrations"), NOW)).applied).toEqual(since);
+    // What was written before there were batches still belongs together.
+    expect(
+      await client.ask(await readFile(house("queries/snapshots-features.sql"), "utf8"), {
+        ...{ model: "a", size: "24h", bucket_ms: 86_400_000 },
+        ...{ start: "2001-01-01 00:00:00", end: "2001-01-02 00:00:00" },
+      }),
+    ).toMatchObject([{ position: 1, histogram: [[8], [5]] }]);
     await client.command(rows(970_000_000));
 
     const health = await sqlOf("metrics-health");

@@ -154,6 +154,14 @@ describe("a prediction", () => {
     expect(answers.map(probability)).toEqual(alone.map(([answer]) => probability(answer)));
   });
 
+  it("is answered alike whatever heads came before, more of them than are remembered", async () => {
+    const [plain] = await talk([request(body())], 1);
+    for (let turn = 0; turn < 600; turn += 1) {
+      const [answer] = await talk([request(body(), `X-Trace: ${turn % 300}\r\n`)], 1);
+      expect(probability(answer)).toBe(probability(plain));
+    }
+  });
+
   it("of a client that has already ended its side is answered", async () => {
     const answer = await new Promise<string>((resolve) => {
       let text = "";
