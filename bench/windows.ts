@@ -114,14 +114,14 @@ FROM numbers({events:UInt64})`;
 
 type Clickhouse = ReturnType<typeof createClickhouse>;
 
-const HISTOGRAMS = `INSERT INTO feature_histograms
+const HISTOGRAMS = `INSERT INTO feature_histograms (* EXCEPT batch)
 SELECT {model:String}, '1.0.0', 'production', '5m', toDateTime64({start:UInt32} + 300 * intDiv(number, {features:UInt32}), 3, 'UTC'), 1,
        'all', number % {features:UInt32} + 1, concat('f', toString(number % {features:UInt32} + 1)), 'e',
        arrayMap(i -> toUInt8(i + 8), range({bins:UInt16})),
        arrayMap(i -> toUInt64(intDiv({rows:UInt32}, {bins:UInt16}) + cityHash64(number, i) % 5), range({bins:UInt16}))
 FROM numbers({windows:UInt32} * {features:UInt32})`;
 
-const SCORES = `INSERT INTO score_histograms
+const SCORES = `INSERT INTO score_histograms (* EXCEPT batch)
 SELECT {model:String}, '1.0.0', 'production', '5m', toDateTime64({start:UInt32} + 300 * number, 3, 'UTC'), 1, 'all', NULL,
        arrayMap(i -> toUInt16(i + 200), range(400)),
        arrayMap(i -> toUInt64(intDiv({rows:UInt32}, 400) + cityHash64(number, i) % 5), range(400))

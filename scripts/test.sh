@@ -36,7 +36,7 @@ tests() {
   vitest run --project "$1" --passWithNoTests --reporter=default --reporter=json --outputFile.json="$results/$1.json"
 }
 
-# What reads the code runs beside the units, which are short; nothing else is running that could be late.
+# What reads the code runs beside the tests, and is told at the end.
 shape() {
   check types tsc -p tsconfig.json
   check format prettier --check --log-level warn .
@@ -45,10 +45,10 @@ shape() {
 shape >"$results/shape.txt" 2>&1 &
 check lint eslint . --max-warnings 0 >"$results/lint.txt" 2>&1 &
 check unit tests unit
-wait
-cat "$results/shape.txt" "$results/lint.txt"
 check integration tests integration
 check e2e tests e2e
+wait
+cat "$results/shape.txt" "$results/lint.txt"
 
 printf '\n'
 broken=()
